@@ -1,0 +1,114 @@
+//! The trait of everything that scores candidates.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answers;
+use crate::error::SourceError;
+use crate::identity::Identity;
+use crate::question::Question;
+
+/// How many candidates a question to a source may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arity {
+    /// The fewest candidates, at least 1.
+    pub least: u16,
+    /// The most candidates, at least `least`.
+    pub most: u16,
+}
+
+impl Arity {
+    /// Pointwise: one candidate, and scores that compare across questions.
+    pub const ONE: Arity = Arity { least: 1, most: 1 };
+    /// Pairwise: two candidates.
+    pub const TWO: Arity = Arity { least: 2, most: 2 };
+    /// Any list of at least two candidates.
+    pub const LIST: Arity = Arity {
+        least: 2,
+        most: u16::MAX,
+    };
+
+    /// True when a question with `count` candidates may be asked.
+    pub fn admits(self, count: usize) -> bool {
+        (usize::from(self.least)..=usize::from(self.most)).contains(&count)
+    }
+}
+
+impl std::fmt::Display for Arity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.least, self.most) {
+            (1, 1) => write!(f, "exactly 1 candidate"),
+            (least, most) if least == most => write!(f, "exactly {least} candidates"),
+            (least, u16::MAX) => write!(f, "{least} or more candidates"),
+            (least, most) => write!(f, "{least} to {most} candidates"),
+        }
+    }
+}
+
+/// What a question lends a source, and what therefore makes two questions different.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reads {
+    /// The prompt and the candidates alone. Equal texts are asked once over all suites.
+    Text,
+    /// The texts and the item's topic (criteria per scenario).
+    Subset,
+    /// The item's key alone (recorded answers). Items without text can be asked of these sources only.
+    Key,
+}
+
+/// What a backend can take at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Most questions in one call, at least 1.
+    pub batch: usize,
+    /// Most calls at the same time, at least 1.
+    pub in_flight: usize,
+    /// Sources with the same key share one queue (host and key, or the model). `None`: a queue of its own.
+    pub lane: Option<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch: 32,
+            in_flight: 2,
+            lane: None,
+        }
+    }
+}
+
+/// Anything that scores candidate replies: a classifier, a judge, a served model, a recorded table.
+///
+/// The engine calls [`score`](RewardSource::score) from several tasks at once, never more than
+/// `limits().in_flight`. Adapters do not retry, throttle, log, reorder or vote: the engine does, for all
+/// of them alike. An adapter must not block the calling thread for long: blocking work belongs on a thread
+/// of its own, behind a channel.
+#[async_trait]
+pub trait RewardSource: Send + Sync {
+    /// The numbers of candidates that a question may hold.
+    fn arity(&self) -> Arity;
+
+    /// What a question lends the source and its id digests.
+    fn reads(&self) -> Reads {
+        Reads::Text
+    }
+
+    /// True when samples of one question differ; the seed is then part of the trial.
+    fn draws(&self) -> bool {
+        false
+    }
+
+    /// What the backend can take at once, and which queue it shares.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// Who answers, from files or server, without loading weights.
+    async fn identify(&self) -> Result<Identity, SourceError>;
+
+    /// One result per question, in the order asked: all its samples, or an error.
+    ///
+    /// Every answer holds one score per candidate in the order shown, or an abstention.
+    async fn score(&self, batch: &[Question]) -> Answers;
+}
