@@ -28,11 +28,7 @@ impl TryFrom<f64> for Score {
     type Error = NotFinite;
 
     fn try_from(value: f64) -> Result<Self, NotFinite> {
-        if value.is_finite() {
-            Ok(Self(value))
-        } else {
-            Err(NotFinite(value))
-        }
+        if value.is_finite() { Ok(Self(value)) } else { Err(NotFinite(value)) }
     }
 }
 
@@ -133,12 +129,7 @@ pub struct Answer {
 impl Answer {
     /// An answer that is a readout and nothing else.
     pub fn new(readout: Readout) -> Self {
-        Self {
-            readout,
-            parts: BTreeMap::new(),
-            transcript: None,
-            usage: Usage::default(),
-        }
+        Self { readout, parts: BTreeMap::new(), transcript: None, usage: Usage::default() }
     }
 
     /// The answer to a question with one candidate. A number that is not finite is an error of the adapter.
@@ -152,18 +143,13 @@ impl Answer {
             values.into_iter().map(Score::try_from).collect();
         match scores {
             Ok(scores) => Ok(Self::new(Readout::Scores(scores))),
-            Err(problem) => Err(SourceError::Broken {
-                message: problem.to_string(),
-            }),
+            Err(problem) => Err(SourceError::Broken { message: problem.to_string() }),
         }
     }
 
     /// An answer without scores.
     pub fn abstain(reason: Reason, note: impl Into<String>) -> Self {
-        Self::new(Readout::Abstained(Abstention {
-            reason,
-            note: note.into(),
-        }))
+        Self::new(Readout::Abstained(Abstention { reason, note: note.into() }))
     }
 
     /// The same answer with a named number per candidate.
@@ -210,12 +196,7 @@ impl FromIterator<Answer> for Answers {
 
 impl FromIterator<Result<Answer, SourceError>> for Answers {
     fn from_iter<I: IntoIterator<Item = Result<Answer, SourceError>>>(answers: I) -> Self {
-        Self(
-            answers
-                .into_iter()
-                .map(|answer| answer.map(|answer| vec![answer]))
-                .collect(),
-        )
+        Self(answers.into_iter().map(|answer| answer.map(|answer| vec![answer])).collect())
     }
 }
 

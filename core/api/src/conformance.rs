@@ -51,20 +51,15 @@ pub fn questions(arity: usize) -> Vec<Question> {
     ]);
     (0..texts.len())
         .map(|start| {
-            let chosen: Vec<Arc<str>> = (0..arity)
-                .map(|offset| Arc::from(texts[(start + offset) % texts.len()]))
-                .collect();
-            let candidates = (0..arity)
-                .map(|index| CandidateIndex(index as u16))
-                .collect();
-            Question::new(prompt.clone(), chosen)
-                .with_subset(Arc::from("topic"))
-                .with_key(Key {
-                    suite: Arc::from("conformance"),
-                    subset: Arc::from("topic"),
-                    id: Arc::from(start.to_string()),
-                    candidates,
-                })
+            let chosen: Vec<Arc<str>> =
+                (0..arity).map(|offset| Arc::from(texts[(start + offset) % texts.len()])).collect();
+            let candidates = (0..arity).map(|index| CandidateIndex(index as u16)).collect();
+            Question::new(prompt.clone(), chosen).with_subset(Arc::from("topic")).with_key(Key {
+                suite: Arc::from("conformance"),
+                subset: Arc::from("topic"),
+                id: Arc::from(start.to_string()),
+                candidates,
+            })
         })
         .collect()
 }
@@ -77,10 +72,7 @@ pub async fn source(source: &dyn RewardSource, questions: &[Question]) -> Vec<St
     let mut wrong = Vec::new();
     let arity = source.arity();
     if arity.least == 0 || arity.most < arity.least {
-        wrong.push(format!(
-            "arity {} to {} admits nothing",
-            arity.least, arity.most
-        ));
+        wrong.push(format!("arity {} to {} admits nothing", arity.least, arity.most));
     }
     let limits = source.limits();
     if limits.batch == 0 || limits.in_flight == 0 {
@@ -96,14 +88,8 @@ pub async fn source(source: &dyn RewardSource, questions: &[Question]) -> Vec<St
         (Err(error), _) | (_, Err(error)) => wrong.push(format!("cannot identify: {error}")),
         _ => {}
     }
-    if let Some(odd) = questions
-        .iter()
-        .find(|question| !arity.admits(question.arity()))
-    {
-        wrong.push(format!(
-            "asked with {} candidates, admits {arity}",
-            odd.arity()
-        ));
+    if let Some(odd) = questions.iter().find(|question| !arity.admits(question.arity())) {
+        wrong.push(format!("asked with {} candidates, admits {arity}", odd.arity()));
         return wrong;
     }
     if !source.score(&[]).await.is_empty() {
@@ -111,11 +97,7 @@ pub async fn source(source: &dyn RewardSource, questions: &[Question]) -> Vec<St
     }
     let together = source.score(questions).await.into_vec();
     if together.len() != questions.len() {
-        wrong.push(format!(
-            "{} questions, {} answers",
-            questions.len(),
-            together.len()
-        ));
+        wrong.push(format!("{} questions, {} answers", questions.len(), together.len()));
         return wrong;
     }
     for (place, (question, answer)) in questions.iter().zip(&together).enumerate() {
@@ -127,10 +109,7 @@ pub async fn source(source: &dyn RewardSource, questions: &[Question]) -> Vec<St
             ),
             Err(error) => wrong.push(format!("question {place}: {error}")),
         }
-        let alone = source
-            .score(std::slice::from_ref(question))
-            .await
-            .into_vec();
+        let alone = source.score(std::slice::from_ref(question)).await.into_vec();
         if alone.first() != Some(answer) {
             wrong.push(format!("question {place}: another answer when asked alone"));
         }
@@ -142,21 +121,13 @@ pub async fn source(source: &dyn RewardSource, questions: &[Question]) -> Vec<St
 pub fn check_answer(question: &Question, samples: &[Answer]) -> Vec<String> {
     let mut wrong = Vec::new();
     if samples.len() != question.samples() {
-        wrong.push(format!(
-            "{} samples asked, {} answered",
-            question.samples(),
-            samples.len()
-        ));
+        wrong.push(format!("{} samples asked, {} answered", question.samples(), samples.len()));
     }
     for answer in samples {
         if let Readout::Scores(scores) = &answer.readout
             && scores.len() != question.arity()
         {
-            wrong.push(format!(
-                "{} candidates, {} scores",
-                question.arity(),
-                scores.len()
-            ));
+            wrong.push(format!("{} candidates, {} scores", question.arity(), scores.len()));
         }
         for (name, values) in &answer.parts {
             if values.len() != question.arity() {
@@ -195,35 +166,20 @@ pub fn suite(suite: &dyn Suite) -> (Loaded, Vec<String>) {
         if item.gold.len() != item.candidates.len()
             || item.gold.iter().any(|gold| !gold.is_finite())
         {
-            wrong.push(format!(
-                "{name}: gold does not hold one finite number per candidate"
-            ));
+            wrong.push(format!("{name}: gold does not hold one finite number per candidate"));
             continue;
         }
         check_grades(suite, item, &name, &mut grade_names, &mut wrong);
     }
-    let mut subsets: Vec<Arc<str>> = loaded
-        .items
-        .iter()
-        .map(|item| item.subset.clone())
-        .collect();
+    let mut subsets: Vec<Arc<str>> = loaded.items.iter().map(|item| item.subset.clone()).collect();
     subsets.sort();
     subsets.dedup();
     let aggregates = suite.aggregates(&subsets);
-    if !aggregates
-        .iter()
-        .any(|aggregate| aggregate.standing == Standing::Headline)
-    {
+    if !aggregates.iter().any(|aggregate| aggregate.standing == Standing::Headline) {
         wrong.push("no aggregate is the headline".to_owned());
     }
     for aggregate in &aggregates {
-        check_tree(
-            &aggregate.tree,
-            &grade_names,
-            &subsets,
-            &aggregate.measure,
-            &mut wrong,
-        );
+        check_tree(&aggregate.tree, &grade_names, &subsets, &aggregate.measure, &mut wrong);
     }
     (loaded, wrong)
 }
@@ -237,12 +193,8 @@ fn check_grades(
 ) {
     let rules = Rules::default();
     let grade = |outcome: &Outcome, rules: &Rules| suite.grade(item, outcome, rules);
-    let total = |grades: &[Grade]| {
-        grades
-            .iter()
-            .map(|grade| grade.credit * grade.weight)
-            .sum::<f64>()
-    };
+    let total =
+        |grades: &[Grade]| grades.iter().map(|grade| grade.credit * grade.weight).sum::<f64>();
     let perfect = Outcome::pointwise(item.gold.iter().copied());
     let reversed = Outcome::pointwise(item.gold.iter().map(|gold| -gold));
     let best = grade(&perfect, &rules);
@@ -254,9 +206,7 @@ fn check_grades(
         wrong.push(format!("{name}: a perfect outcome has no grade"));
     }
     if total(&best) < total(&worst) {
-        wrong.push(format!(
-            "{name}: a reversed outcome earns more than a perfect one"
-        ));
+        wrong.push(format!("{name}: a reversed outcome earns more than a perfect one"));
     }
     for given in best.iter().chain(&worst) {
         grade_names.insert(given.name.to_string());
@@ -276,28 +226,17 @@ fn check_grades(
         combiner: Combiner::MeanScore,
         shown: item
             .indices()
-            .map(|index| Shown {
-                order: vec![index],
-                ..abstained.clone()
-            })
+            .map(|index| Shown { order: vec![index], ..abstained.clone() })
             .collect(),
     };
-    let exclude = Rules {
-        failures: Failures::Exclude,
-        ..rules
-    };
+    let exclude = Rules { failures: Failures::Exclude, ..rules };
     if !grade(&silent, &exclude).is_empty() {
         wrong.push(format!(
             "{name}: an item without readouts is graded although failures are excluded"
         ));
     }
     for ties in [Ties::Published, Ties::Loss, Ties::Half, Ties::Split] {
-        for failures in [
-            Failures::Published,
-            Failures::Wrong,
-            Failures::Worst,
-            Failures::Best,
-        ] {
+        for failures in [Failures::Published, Failures::Wrong, Failures::Worst, Failures::Best] {
             grade(&silent, &Rules { ties, failures });
         }
     }
@@ -315,9 +254,7 @@ fn check_tree(
 ) {
     let mut known = |subset: &Arc<str>| {
         if !subsets.contains(subset) {
-            wrong.push(format!(
-                "measure `{measure}` names the absent subset `{subset}`"
-            ));
+            wrong.push(format!("measure `{measure}` names the absent subset `{subset}`"));
         }
     };
     match tree {
@@ -334,14 +271,10 @@ fn check_tree(
             }
         }
         Tree::Average(parts) => {
-            parts
-                .iter()
-                .for_each(|part| check_tree(part, grades, subsets, measure, wrong));
+            parts.iter().for_each(|part| check_tree(part, grades, subsets, measure, wrong));
         }
         Tree::Weighted(parts) => {
-            parts
-                .iter()
-                .for_each(|(_, part)| check_tree(part, grades, subsets, measure, wrong));
+            parts.iter().for_each(|(_, part)| check_tree(part, grades, subsets, measure, wrong));
         }
         Tree::Set(subset) => known(subset),
     }
@@ -350,9 +283,6 @@ fn check_tree(
 /// What a source reads, checked against what items offer: `None` when it can be asked.
 pub fn cannot_read(reads: Reads, item: &Item) -> Option<String> {
     (reads != Reads::Key && !item.has_text()).then(|| {
-        format!(
-            "item `{}` of `{}` has no text, and the source reads texts",
-            item.id, item.subset
-        )
+        format!("item `{}` of `{}` has no text, and the source reads texts", item.id, item.subset)
     })
 }

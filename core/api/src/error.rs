@@ -45,10 +45,7 @@ pub enum SourceError {
 impl SourceError {
     /// True for the two errors that asking again may cure.
     pub fn may_retry(&self) -> bool {
-        matches!(
-            self,
-            SourceError::Busy { .. } | SourceError::Unreachable { .. }
-        )
+        matches!(self, SourceError::Busy { .. } | SourceError::Unreachable { .. })
     }
 
     /// The error's name as it stands in logs: `busy`, `unreachable`, `rejected`, `broken`, `denied`.
@@ -78,20 +75,12 @@ pub struct SuiteError {
 impl SuiteError {
     /// An error about no single file.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            path: None,
-            hint: None,
-        }
+        Self { message: message.into(), path: None, hint: None }
     }
 
     /// An error about a file.
     pub fn at(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            path: Some(path.into()),
-            hint: None,
-        }
+        Self { message: message.into(), path: Some(path.into()), hint: None }
     }
 
     /// The same error with a remedy.

@@ -25,12 +25,7 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self {
-            temperature: 0.0,
-            top_p: 1.0,
-            max_tokens: 1024,
-            stop: Vec::new(),
-        }
+        Self { temperature: 0.0, top_p: 1.0, max_tokens: 1024, stop: Vec::new() }
     }
 }
 

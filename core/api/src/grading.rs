@@ -81,9 +81,7 @@ pub fn best_of(
     let wrong: Vec<CandidateIndex> = item.wrong().collect();
     item.correct()
         .map(|correct| against_all(outcome, correct, &wrong, ties, failures))
-        .try_fold(0.0, |best: f64, credit| {
-            credit.map(|credit| best.max(credit))
-        })
+        .try_fold(0.0, |best: f64, credit| credit.map(|credit| best.max(credit)))
 }
 
 /// The credit that guessing earns in best-of-N with continuous scores: the share of correct candidates for a
@@ -196,51 +194,27 @@ mod tests {
     #[test]
     fn four_equal_scores_earn_a_quarter_when_split() {
         let outcome = Outcome::pointwise([3.0; 4]);
-        assert_eq!(
-            best_of(&outcome, &list(4), TieRule::Split, FailureRule::Lowest),
-            Some(0.25)
-        );
+        assert_eq!(best_of(&outcome, &list(4), TieRule::Split, FailureRule::Lowest), Some(0.25));
     }
 
     #[test]
     fn a_list_without_any_score_earns_chance_under_lowest() {
-        let outcome = Outcome {
-            shown: Vec::new(),
-            ..Outcome::pointwise([])
-        };
-        assert_eq!(
-            best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Lowest),
-            Some(0.25)
-        );
-        assert_eq!(
-            best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Exclude),
-            None
-        );
-        assert_eq!(
-            best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Best),
-            Some(1.0)
-        );
+        let outcome = Outcome { shown: Vec::new(), ..Outcome::pointwise([]) };
+        assert_eq!(best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Lowest), Some(0.25));
+        assert_eq!(best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Exclude), None);
+        assert_eq!(best_of(&outcome, &list(4), TieRule::Loss, FailureRule::Best), Some(1.0));
     }
 
     #[test]
     fn a_known_loss_cannot_be_mended_by_a_missing_readout() {
         let mut outcome = Outcome::pointwise([1.0, 2.0, 0.0]);
         outcome.shown.pop();
-        assert_eq!(
-            best_of(&outcome, &list(3), TieRule::Loss, FailureRule::Best),
-            Some(0.0)
-        );
+        assert_eq!(best_of(&outcome, &list(3), TieRule::Loss, FailureRule::Best), Some(0.0));
     }
 
     #[test]
     fn a_coin_beats_three_losers_once_in_eight() {
-        assert_eq!(
-            chance_best_of(&list(4), Protocol::Pairwise, Contest::BestAgainstEach),
-            0.125
-        );
-        assert_eq!(
-            chance_best_of(&list(4), Protocol::Pointwise, Contest::BestAgainstEach),
-            0.25
-        );
+        assert_eq!(chance_best_of(&list(4), Protocol::Pairwise, Contest::BestAgainstEach), 0.125);
+        assert_eq!(chance_best_of(&list(4), Protocol::Pointwise, Contest::BestAgainstEach), 0.25);
     }
 }

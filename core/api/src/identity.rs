@@ -31,29 +31,17 @@ pub struct Identity {
 impl Identity {
     /// A source whose answers depend on its code and settings alone.
     pub fn of_code(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            fingerprint: version.into(),
-            strength: Strength::Revision,
-        }
+        Self { name: name.into(), fingerprint: version.into(), strength: Strength::Revision }
     }
 
     /// A source that is decided by content with this digest.
     pub fn of_content(name: impl Into<String>, digest: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            fingerprint: digest.into(),
-            strength: Strength::Weights,
-        }
+        Self { name: name.into(), fingerprint: digest.into(), strength: Strength::Weights }
     }
 
     /// A served model known by its alias alone.
     pub fn of_alias(name: impl Into<String>) -> Self {
         let name = name.into();
-        Self {
-            fingerprint: name.clone(),
-            name,
-            strength: Strength::Name,
-        }
+        Self { fingerprint: name.clone(), name, strength: Strength::Name }
     }
 }

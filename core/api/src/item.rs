@@ -50,10 +50,7 @@ pub struct Candidate {
 impl Candidate {
     /// A candidate with a text and no author.
     pub fn of_text(text: impl Into<Arc<str>>) -> Self {
-        Self {
-            text: Some(text.into()),
-            author: None,
-        }
+        Self { text: Some(text.into()), author: None }
     }
 }
 
@@ -83,15 +80,13 @@ impl Item {
     /// The candidates with the greatest gold, in stored order.
     pub fn correct(&self) -> impl Iterator<Item = CandidateIndex> + '_ {
         let best = self.best_gold();
-        self.indices()
-            .filter(move |index| self.gold[index.at()] == best)
+        self.indices().filter(move |index| self.gold[index.at()] == best)
     }
 
     /// The candidates below the greatest gold, in stored order.
     pub fn wrong(&self) -> impl Iterator<Item = CandidateIndex> + '_ {
         let best = self.best_gold();
-        self.indices()
-            .filter(move |index| self.gold[index.at()] < best)
+        self.indices().filter(move |index| self.gold[index.at()] < best)
     }
 
     /// All candidates in stored order.
@@ -103,16 +98,12 @@ impl Item {
 
     /// True when prompt and candidates have texts.
     pub fn has_text(&self) -> bool {
-        self.candidates
-            .iter()
-            .all(|candidate| candidate.text.is_some())
+        self.candidates.iter().all(|candidate| candidate.text.is_some())
     }
 
     /// Gold of the form 1 for the `correct` first candidates and 0 for the rest of `count`.
     pub fn gold_first(correct: usize, count: usize) -> Vec<f64> {
-        (0..count)
-            .map(|index| if index < correct { 1.0 } else { 0.0 })
-            .collect()
+        (0..count).map(|index| if index < correct { 1.0 } else { 0.0 }).collect()
     }
 
     fn best_gold(&self) -> f64 {

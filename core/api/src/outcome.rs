@@ -82,9 +82,7 @@ impl Shown {
 
     /// True when no sample holds scores.
     pub fn abstains(&self) -> bool {
-        self.samples
-            .iter()
-            .all(|readout| readout.scores().is_none())
+        self.samples.iter().all(|readout| readout.scores().is_none())
     }
 
     fn shows(&self, candidate: CandidateIndex) -> bool {
@@ -133,21 +131,10 @@ impl Outcome {
     ///
     /// When a number is not finite.
     pub fn listwise(scores: &[f64]) -> Self {
-        let protocol = if scores.len() == 2 {
-            Protocol::Pairwise
-        } else {
-            Protocol::Listwise
-        };
+        let protocol = if scores.len() == 2 { Protocol::Pairwise } else { Protocol::Listwise };
         let order = (0u16..).map(CandidateIndex).take(scores.len()).collect();
-        let shown = vec![Shown {
-            order,
-            samples: vec![readout(scores)],
-        }];
-        Self {
-            protocol,
-            combiner: Combiner::MeanScore,
-            shown,
-        }
+        let shown = vec![Shown { order, samples: vec![readout(scores)] }];
+        Self { protocol, combiner: Combiner::MeanScore, shown }
     }
 
     /// The same outcome reduced to the first `count` samples of every presentation.
@@ -166,9 +153,7 @@ impl Outcome {
 
     /// The number of questions whose votes all abstain.
     pub fn abstained(&self) -> usize {
-        self.first_of_each_question()
-            .filter(|first| self.votes(first).all(Shown::abstains))
-            .count()
+        self.first_of_each_question().filter(|first| self.votes(first).all(Shown::abstains)).count()
     }
 
     /// The score of a candidate: from its own question when pointwise, else from the question that shows most
@@ -180,10 +165,7 @@ impl Outcome {
             .iter()
             .filter(|shown| shown.shows(candidate))
             .max_by_key(|shown| shown.order.len())?;
-        mean(
-            self.votes(widest)
-                .filter_map(|vote| vote.mean_score(candidate)),
-        )
+        mean(self.votes(widest).filter_map(|vote| vote.mean_score(candidate)))
     }
 
     /// How far `one` is preferred to `other`: positive when it wins, 0 for a tie, in score units for
@@ -210,28 +192,20 @@ impl Outcome {
             Combiner::ConsistentOnly => {
                 let signs: Vec<f64> = games.map(sign).collect();
                 let first = *signs.first()?;
-                Some(if signs.iter().all(|&sign| sign == first) {
-                    first
-                } else {
-                    0.0
-                })
+                Some(if signs.iter().all(|&sign| sign == first) { first } else { 0.0 })
             }
         }
     }
 
     /// The presentations of the same question as `first`.
     pub fn votes<'a>(&'a self, first: &'a Shown) -> impl Iterator<Item = &'a Shown> + 'a {
-        self.shown
-            .iter()
-            .filter(move |shown| shown.asks_the_same(first))
+        self.shown.iter().filter(move |shown| shown.asks_the_same(first))
     }
 
     /// The first presentation of each question, in plan order.
     pub fn first_of_each_question(&self) -> impl Iterator<Item = &Shown> + '_ {
         self.shown.iter().enumerate().filter_map(|(place, shown)| {
-            let seen = self.shown[..place]
-                .iter()
-                .any(|earlier| earlier.asks_the_same(shown));
+            let seen = self.shown[..place].iter().any(|earlier| earlier.asks_the_same(shown));
             (!seen).then_some(shown)
         })
     }
@@ -275,38 +249,23 @@ mod tests {
     fn game(order: [CandidateIndex; 2], verdict: Option<[f64; 2]>) -> Shown {
         let samples = vec![match verdict {
             Some(scores) => readout(&scores),
-            None => Readout::Abstained(Abstention {
-                reason: Reason::Unreadable,
-                note: String::new(),
-            }),
+            None => {
+                Readout::Abstained(Abstention { reason: Reason::Unreadable, note: String::new() })
+            }
         }];
-        Shown {
-            order: order.to_vec(),
-            samples,
-        }
+        Shown { order: order.to_vec(), samples }
     }
 
     fn games(combiner: Combiner, shown: Vec<Shown>) -> Outcome {
-        Outcome {
-            protocol: Protocol::Pairwise,
-            combiner,
-            shown,
-        }
+        Outcome { protocol: Protocol::Pairwise, combiner, shown }
     }
 
     #[test]
     fn a_judge_that_always_picks_the_first_ties_under_every_combiner() {
-        for combiner in [
-            Combiner::MeanScore,
-            Combiner::TwoGame,
-            Combiner::ConsistentOnly,
-        ] {
+        for combiner in [Combiner::MeanScore, Combiner::TwoGame, Combiner::ConsistentOnly] {
             let outcome = games(
                 combiner,
-                vec![
-                    game([A, B], Some([1.0, 0.0])),
-                    game([B, A], Some([1.0, 0.0])),
-                ],
+                vec![game([A, B], Some([1.0, 0.0])), game([B, A], Some([1.0, 0.0]))],
             );
             assert_eq!(outcome.margin(A, B), Some(0.0), "{combiner:?}");
         }
@@ -314,18 +273,9 @@ mod tests {
 
     #[test]
     fn a_win_and_a_tie_win_two_games_but_are_not_consistent() {
-        let shown = vec![
-            game([A, B], Some([1.0, 0.0])),
-            game([B, A], Some([0.5, 0.5])),
-        ];
-        assert_eq!(
-            games(Combiner::TwoGame, shown.clone()).margin(A, B),
-            Some(1.0)
-        );
-        assert_eq!(
-            games(Combiner::ConsistentOnly, shown).margin(A, B),
-            Some(0.0)
-        );
+        let shown = vec![game([A, B], Some([1.0, 0.0])), game([B, A], Some([0.5, 0.5]))];
+        assert_eq!(games(Combiner::TwoGame, shown.clone()).margin(A, B), Some(1.0));
+        assert_eq!(games(Combiner::ConsistentOnly, shown).margin(A, B), Some(0.0));
     }
 
     #[test]
@@ -334,10 +284,7 @@ mod tests {
         let outcome = games(Combiner::TwoGame, one);
         assert_eq!(outcome.margin(A, B), Some(-1.0));
         assert_eq!((outcome.questions(), outcome.abstained()), (1, 0));
-        let none = games(
-            Combiner::TwoGame,
-            vec![game([A, B], None), game([B, A], None)],
-        );
+        let none = games(Combiner::TwoGame, vec![game([A, B], None), game([B, A], None)]);
         assert_eq!(none.margin(A, B), None);
         assert_eq!((none.questions(), none.abstained()), (1, 1));
     }
@@ -346,21 +293,12 @@ mod tests {
     fn scores_of_samples_are_averaged_over_those_that_exist() {
         let samples = vec![
             readout(&[7.0]),
-            Readout::Abstained(Abstention {
-                reason: Reason::Missing,
-                note: String::new(),
-            }),
+            Readout::Abstained(Abstention { reason: Reason::Missing, note: String::new() }),
             readout(&[4.0]),
         ];
-        let shown = vec![Shown {
-            order: vec![A],
-            samples,
-        }];
-        let outcome = Outcome {
-            protocol: Protocol::Pointwise,
-            combiner: Combiner::MeanScore,
-            shown,
-        };
+        let shown = vec![Shown { order: vec![A], samples }];
+        let outcome =
+            Outcome { protocol: Protocol::Pointwise, combiner: Combiner::MeanScore, shown };
         assert_eq!(outcome.score(A), Some(5.5));
         assert_eq!(outcome.first_samples(2).score(A), Some(7.0));
     }

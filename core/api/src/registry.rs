@@ -77,10 +77,7 @@ pub struct NoGenerators;
 
 impl Context for NoGenerators {
     fn generator(&self, name: &GeneratorRef) -> Result<Arc<dyn Generator>, SettingsError> {
-        Err(SettingsError::of_key(
-            "generator",
-            format!("there is no generator `{}`", name.0),
-        ))
+        Err(SettingsError::of_key("generator", format!("there is no generator `{}`", name.0)))
     }
 }
 
@@ -189,10 +186,7 @@ impl Registry {
         settings: Value,
         context: &dyn Context,
     ) -> Result<Arc<dyn RewardSource>, SettingsError> {
-        match self
-            .find(Component::Source, kind)
-            .map(|found| &found.factory)
-        {
+        match self.find(Component::Source, kind).map(|found| &found.factory) {
             Some(Factory::Source(build)) => build(settings, context),
             _ => Err(self.unknown(Component::Source, kind)),
         }
@@ -205,10 +199,7 @@ impl Registry {
         settings: Value,
         context: &dyn Context,
     ) -> Result<Arc<dyn Generator>, SettingsError> {
-        match self
-            .find(Component::Generator, kind)
-            .map(|found| &found.factory)
-        {
+        match self.find(Component::Generator, kind).map(|found| &found.factory) {
             Some(Factory::Generator(build)) => build(settings, context),
             _ => Err(self.unknown(Component::Generator, kind)),
         }
@@ -220,10 +211,7 @@ impl Registry {
         kind: &str,
         settings: Value,
     ) -> Result<Arc<dyn Suite>, SettingsError> {
-        match self
-            .find(Component::Suite, kind)
-            .map(|found| &found.factory)
-        {
+        match self.find(Component::Suite, kind).map(|found| &found.factory) {
             Some(Factory::Suite(build)) => build(settings, &NoGenerators),
             _ => Err(self.unknown(Component::Suite, kind)),
         }
@@ -231,19 +219,13 @@ impl Registry {
 
     /// The fault of a kind that nobody registered.
     pub fn unknown(&self, component: Component, kind: &str) -> SettingsError {
-        let known = self
-            .kinds(component)
-            .map(|registered| registered.card.kind.to_owned());
+        let known = self.kinds(component).map(|registered| registered.card.kind.to_owned());
         SettingsError::of_key("kind", format!("there is no {component} of kind `{kind}`"))
             .with_known(known.collect())
     }
 
     fn add(&mut self, card: Card, schema: Value, factory: Factory) {
-        let registered = Registered {
-            card,
-            schema,
-            factory,
-        };
+        let registered = Registered { card, schema, factory };
         let key = (registered.component(), registered.card.kind.to_owned());
         match self.kinds.entry(key) {
             std::collections::btree_map::Entry::Vacant(place) => {

@@ -91,13 +91,7 @@ impl SettingsError {
 
     /// A fault at a path.
     pub fn at(path: Vec<Step>, message: impl Into<String>) -> Self {
-        Self {
-            path,
-            at_key: false,
-            message: message.into(),
-            known: Vec::new(),
-            hint: None,
-        }
+        Self { path, at_key: false, message: message.into(), known: Vec::new(), hint: None }
     }
 
     /// The same fault with a remedy.
@@ -215,11 +209,7 @@ fn property<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
     schema
         .get("properties")
         .and_then(|properties| properties.get(key))
-        .or_else(|| {
-            schema
-                .get("additionalProperties")
-                .filter(|value| value.is_object())
-        })
+        .or_else(|| schema.get("additionalProperties").filter(|value| value.is_object()))
 }
 
 fn check_value(
@@ -287,15 +277,8 @@ fn check_alternatives(
         }
     }
     faults.extend(closest.unwrap_or_else(|| {
-        let wanted: Vec<String> = alternatives
-            .iter()
-            .filter_map(|one| type_words(one))
-            .collect();
-        let message = format!(
-            "expected {}, found {}",
-            wanted.join(" or "),
-            describe(value)
-        );
+        let wanted: Vec<String> = alternatives.iter().filter_map(|one| type_words(one)).collect();
+        let message = format!("expected {}, found {}", wanted.join(" or "), describe(value));
         vec![SettingsError::at(path.clone(), message)]
     }));
 }
@@ -313,9 +296,7 @@ fn check_table(
         match property(schema, key) {
             Some(inner_schema) => check_value(inner_schema, inner, path, faults),
             None if closed => {
-                let known = properties
-                    .map(|all| all.keys().cloned().collect())
-                    .unwrap_or_default();
+                let known = properties.map(|all| all.keys().cloned().collect()).unwrap_or_default();
                 let mut fault = SettingsError::at(path.clone(), format!("unknown key `{key}`"))
                     .with_known(known);
                 fault.at_key = true;
@@ -325,15 +306,8 @@ fn check_table(
         }
         path.pop();
     }
-    let required = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    for key in required
-        .filter_map(Value::as_str)
-        .filter(|key| !table.contains_key(*key))
-    {
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    for key in required.filter_map(Value::as_str).filter(|key| !table.contains_key(*key)) {
         let hint = property(schema, key)
             .and_then(|inner| inner.get("description"))
             .and_then(Value::as_str)
@@ -510,20 +484,15 @@ mod tests {
             ("generator", "expected text, found the number `1`"),
             ("", "the key `path` is missing"),
         ];
-        let expect: Vec<_> = expect
-            .iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-            .collect();
+        let expect: Vec<_> =
+            expect.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         assert_eq!(found, expect);
     }
 
     #[test]
     fn a_missing_key_is_explained_by_its_documentation() {
         let fault = &check(&schema_of::<Config>(), &json!({}))[0];
-        assert_eq!(
-            fault.hint.as_deref(),
-            Some("set `path`: Where the scores are")
-        );
+        assert_eq!(fault.hint.as_deref(), Some("set `path`: Where the scores are"));
     }
 
     #[test]

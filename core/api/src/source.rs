@@ -23,10 +23,7 @@ impl Arity {
     /// Pairwise: two candidates.
     pub const TWO: Arity = Arity { least: 2, most: 2 };
     /// Any list of at least two candidates.
-    pub const LIST: Arity = Arity {
-        least: 2,
-        most: u16::MAX,
-    };
+    pub const LIST: Arity = Arity { least: 2, most: u16::MAX };
 
     /// True when a question with `count` candidates may be asked.
     pub fn admits(self, count: usize) -> bool {
@@ -70,11 +67,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            batch: 32,
-            in_flight: 2,
-            lane: None,
-        }
+        Self { batch: 32, in_flight: 2, lane: None }
     }
 }
 

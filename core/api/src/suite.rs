@@ -53,10 +53,7 @@ impl FromStr for Order {
             "rotations" => Order::Rotations,
             "swap-first" => Order::SwapFirst,
             "given" => Order::Given,
-            _ => match text
-                .strip_prefix("random:")
-                .and_then(|count| count.parse().ok())
-            {
+            _ => match text.strip_prefix("random:").and_then(|count| count.parse().ok()) {
                 Some(count) if count > 0 => Order::Random(count),
                 _ => return Err(format!("`{text}` is not an order")),
             },
@@ -144,11 +141,7 @@ pub struct Grade {
 impl Grade {
     /// A grade of weight 1.
     pub fn new(name: impl Into<Cow<'static, str>>, credit: f64) -> Self {
-        Self {
-            name: name.into(),
-            credit,
-            weight: 1.0,
-        }
+        Self { name: name.into(), credit, weight: 1.0 }
     }
 }
 
@@ -164,10 +157,7 @@ pub struct Graded<'a> {
 impl Graded<'_> {
     /// The credit of the grade with this name.
     pub fn credit(&self, name: &str) -> Option<f64> {
-        self.grades
-            .iter()
-            .find(|grade| grade.name == name)
-            .map(|grade| grade.credit)
+        self.grades.iter().find(|grade| grade.name == name).map(|grade| grade.credit)
     }
 }
 
@@ -205,18 +195,12 @@ pub enum Tree {
 impl Tree {
     /// The mean of a grade over one subset.
     pub fn subset(grade: impl Into<Cow<'static, str>>, subset: impl Into<Arc<str>>) -> Self {
-        Tree::Mean {
-            grade: grade.into(),
-            over: Over::Subset(subset.into()),
-        }
+        Tree::Mean { grade: grade.into(), over: Over::Subset(subset.into()) }
     }
 
     /// The mean of a grade over all items.
     pub fn all(grade: impl Into<Cow<'static, str>>) -> Self {
-        Tree::Mean {
-            grade: grade.into(),
-            over: Over::All,
-        }
+        Tree::Mean { grade: grade.into(), over: Over::All }
     }
 
     /// The pooled mean of a grade over several subsets.
@@ -224,10 +208,7 @@ impl Tree {
         grade: impl Into<Cow<'static, str>>,
         subsets: impl IntoIterator<Item = Arc<str>>,
     ) -> Self {
-        Tree::Mean {
-            grade: grade.into(),
-            over: Over::Subsets(subsets.into_iter().collect()),
-        }
+        Tree::Mean { grade: grade.into(), over: Over::Subsets(subsets.into_iter().collect()) }
     }
 }
 
@@ -266,12 +247,7 @@ impl Aggregate {
         standing: Standing,
         tree: Tree,
     ) -> Self {
-        Self {
-            measure: measure.into(),
-            subset: subset.into(),
-            standing,
-            tree,
-        }
+        Self { measure: measure.into(), subset: subset.into(), standing, tree }
     }
 }
 
