@@ -1,0 +1,214 @@
+//! From a recipe to a plan: cells, checked settings, built components. Nothing is asked and no data file is opened.
+
+mod cells;
+mod check;
+mod forms;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tribunal_api::{Combiner, Generator, RewardSource, Rules, SelfCheck, Suite, SuiteCard};
+
+use crate::cases::Keep;
+use crate::digest::Digest;
+use crate::fault::{Fault, Faults};
+use crate::recipe::{Common, Items, Order, Protocol, Recipe};
+
+pub use forms::settle;
+
+/// A recipe resolved against the kinds that exist.
+pub struct Plan {
+    /// The recipe it came from.
+    pub recipe: Recipe,
+    /// Distinct suites: blocks, and their variants where factors vary what is read.
+    pub suites: Vec<PlannedSuite>,
+    /// Distinct sources: blocks, and their variants where factors vary their settings.
+    pub sources: Vec<PlannedSource>,
+    /// Combinations of levels, source and suite, in recipe order.
+    pub cells: Vec<Cell>,
+}
+
+/// A suite with one set of settings.
+pub struct PlannedSuite {
+    /// Name of its block.
+    pub name: Arc<str>,
+    /// Its kind.
+    pub kind: String,
+    /// Version of the kind's code.
+    pub version: String,
+    /// Its settings, paths absolute.
+    pub settings: Value,
+    /// What it says of itself.
+    pub card: SuiteCard,
+    /// What the recipe keeps of it.
+    pub keep: Keep,
+    /// The suite.
+    pub suite: Arc<dyn Suite>,
+}
+
+/// A source with one set of settings.
+pub struct PlannedSource {
+    /// Name of its block.
+    pub name: Arc<str>,
+    /// Its kind.
+    pub kind: String,
+    /// Version of the kind's code.
+    pub version: String,
+    /// Its settings, paths absolute.
+    pub settings: Value,
+    /// Digest of kind, version, settings without paths, and the generators they name.
+    pub digest: Digest,
+    /// Whether known pairs are put to it first.
+    pub self_check: SelfCheck,
+    /// The source.
+    pub source: Arc<dyn RewardSource>,
+    /// How calls to it are limited and repeated.
+    pub calls: Calls,
+}
+
+/// How calls to a backend are limited and repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// Longest wait for one call.
+    pub timeout: Duration,
+    /// Calls in all, the first included.
+    pub attempts: u32,
+    /// Mean wait before the second call, doubled for each further one.
+    pub wait: Duration,
+    /// Longest wait between two calls.
+    pub most: Duration,
+    /// Most questions in one call; the source's own limit where the recipe is silent.
+    pub batch: Option<usize>,
+    /// Most calls at the same time; the source's own limit where the recipe is silent.
+    pub in_flight: Option<usize>,
+}
+
+impl Calls {
+    /// The calls that these engine keys ask for, with the engine's defaults.
+    pub fn of(common: &Common) -> Self {
+        Self {
+            timeout: common.timeout.unwrap_or(Duration::from_secs(60)),
+            attempts: common.retry.attempts.unwrap_or(5),
+            wait: common.retry.wait.unwrap_or(Duration::from_secs(2)),
+            most: common.retry.most.unwrap_or(Duration::from_secs(60)),
+            batch: common.batch.map(|count| count as usize),
+            in_flight: common.in_flight.map(|count| count as usize),
+        }
+    }
+}
+
+/// One combination of levels, source and suite.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Place of the source in the plan.
+    pub source: usize,
+    /// Place of the suite in the plan.
+    pub suite: usize,
+    /// The varied keys and their values, `arm` for an arm's name; in recipe order.
+    pub levels: Map<String, Value>,
+    /// In which orders candidates are shown, settled.
+    pub order: tribunal_api::Order,
+    /// Draws of each question that the recipe asks for; sources that do not draw are asked once.
+    pub samples: u32,
+    /// How presentations combine.
+    pub combiner: Combiner,
+    /// What ties and abstentions are worth.
+    pub rules: Rules,
+    /// The protocol that the recipe demands.
+    pub protocol: Protocol,
+}
+
+impl Plan {
+    /// Expands factors into cells, checks every table against its kind's schema, builds sources and suites.
+    ///
+    /// # Errors
+    ///
+    /// All faults at once, each with its place in the recipe.
+    pub fn resolve(recipe: &Recipe, registry: &tribunal_api::Registry) -> Result<Self, Faults> {
+        let mut faults = recipe.faults(check::blocks(recipe, registry));
+        let mut building = cells::Building::new(registry);
+        if faults.is_empty() {
+            for variant in cells::expand(recipe, &mut faults) {
+                building.add(variant, &mut faults);
+            }
+        }
+        let (suites, sources, cells) = building.finish();
+        if cells.is_empty() && faults.is_empty() {
+            faults.extend(recipe.faults(vec![nothing_to_do(recipe)]));
+        }
+        faults.or_else(Self { recipe: recipe.clone(), suites, sources, cells })
+    }
+}
+
+fn nothing_to_do(recipe: &Recipe) -> Fault {
+    let missing = match (recipe.sources.is_empty(), recipe.suites.is_empty()) {
+        (true, true) => "a [source.<name>] and a [suite.<name>] table",
+        (true, false) => "a [source.<name>] table",
+        (false, true) => "a [suite.<name>] table",
+        (false, false) => return Fault::whole("every cell is excluded, so there is nothing to run"),
+    };
+    Fault::whole("the recipe has nothing to run").hint(format!(
+        "add {missing}; `tribunal init` writes a recipe that runs, `tribunal list sources` names the kinds"
+    ))
+}
+
+/// Generators by the digest of their kind and settings, shared between the sources that name them.
+pub(crate) type Generators = BTreeMap<Digest, Arc<dyn Generator>>;
+
+/// Reads the ids of an `items` key: the list itself, or a file that holds a JSON list or one id a line.
+///
+/// # Errors
+///
+/// What is wrong with the file, in words.
+pub(crate) fn item_ids(items: &Items) -> Result<BTreeSet<String>, String> {
+    let path = match items {
+        Items::List(ids) => return Ok(ids.iter().cloned().collect()),
+        Items::File(path) => path,
+    };
+    read_ids(path).map_err(|reason| format!("cannot read the item ids of `{}`: {reason}", path.display()))
+}
+
+fn read_ids(path: &Path) -> Result<BTreeSet<String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|cause| cause.to_string())?;
+    if path.extension().is_none_or(|extension| extension != "json") {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        return Ok(lines.map(str::to_owned).collect());
+    }
+    let value: Value = serde_json::from_str(&text).map_err(|cause| cause.to_string())?;
+    let list = match &value {
+        Value::Array(list) => list,
+        Value::Object(table) => {
+            let lists: Vec<&Vec<Value>> = table.values().filter_map(Value::as_array).collect();
+            match lists.as_slice() {
+                [only] => *only,
+                _ => return Err(format!("{} lists are in the table, one is needed", lists.len())),
+            }
+        }
+        _ => return Err("neither a list nor a table with a list".to_owned()),
+    };
+    list.iter()
+        .map(|id| match id {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            other => Err(format!("`{other}` is not an id")),
+        })
+        .collect()
+}
+
+/// The engine's order for a recipe's word, with what `published` means for the suite.
+pub(crate) fn settled_order(order: Option<Order>, card: &SuiteCard) -> tribunal_api::Order {
+    match order.unwrap_or(Order::Published) {
+        Order::Published => card.published.order,
+        Order::Seeded => tribunal_api::Order::Seeded,
+        Order::Both => tribunal_api::Order::Both,
+        Order::Rotations => tribunal_api::Order::Rotations,
+        Order::Random(count) => {
+            tribunal_api::Order::Random(u16::try_from(count.get()).unwrap_or(u16::MAX))
+        }
+        Order::SwapFirst => tribunal_api::Order::SwapFirst,
+        Order::Given => tribunal_api::Order::Given,
+    }
+}

@@ -1,0 +1,226 @@
+//! A plan made ready: items read, protocols settled, sources identified, everything that a run folder keeps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tribunal_api::{Identity, SourceError};
+
+use crate::ask::{Asked, Manner, samples_of};
+use crate::cases::{self, Cases};
+use crate::digest::Digest;
+use crate::fault::{Fault, Faults, KeyPath};
+use crate::lane;
+use crate::plan::{self, Plan, PlannedSource};
+use crate::store::{FORMAT, StoredCell, StoredPlan, StoredSource, StoredSuite};
+
+/// A plan with its items, and how each cell asks about them. No source has been asked or identified.
+pub struct Loaded {
+    /// The plan.
+    pub plan: Plan,
+    /// The items of each suite, in plan order.
+    pub suites: Vec<Arc<Cases>>,
+    /// How each cell asks and grades, in plan order.
+    pub manners: Vec<Manner>,
+    /// Clusters per suite that the user allowed.
+    pub limit: Option<u64>,
+}
+
+/// A loaded plan whose sources have said who they are.
+pub struct Ready {
+    /// The plan.
+    pub plan: Plan,
+    /// The items of each suite, in plan order.
+    pub suites: Vec<Arc<Cases>>,
+    /// What the run folder keeps.
+    pub stored: StoredPlan,
+}
+
+/// A source that could not say who it is.
+#[derive(Debug, thiserror::Error)]
+#[error("source `{source_name}` cannot be used: {error}")]
+pub struct Unidentified {
+    /// Name of the source's block.
+    pub source_name: String,
+    /// What it said.
+    pub error: SourceError,
+}
+
+impl Loaded {
+    /// Reads the items of every suite and settles how each cell asks about them.
+    ///
+    /// # Errors
+    ///
+    /// Faults of the recipe: data that cannot be read, filters that name nothing, sources that do not fit.
+    pub fn read(plan: Plan, limit: Option<u64>) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let mut suites = Vec::new();
+        for planned in &plan.suites {
+            let block = KeyPath::of(["suite", planned.name.as_ref()]);
+            let loaded = match planned.suite.items() {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    faults.push(unreadable(&block, &error));
+                    continue;
+                }
+            };
+            let keep = cases::Keep { limit, ..planned.keep.clone() };
+            match cases::prepare(loaded, &keep) {
+                Ok(cases) if cases.cases.is_empty() => {
+                    faults.push(Fault::new(block, "the suite holds no items".to_owned()));
+                }
+                Ok(cases) => suites.push(Arc::new(cases)),
+                Err(error) => {
+                    let found = error.message.split('`').nth(1).unwrap_or_default().to_owned();
+                    let fault = Fault::new(block.key(error.key), error.message);
+                    faults.push(fault.known_as("values", &found, error.known));
+                }
+            }
+        }
+        if !faults.is_empty() {
+            return Err(plan.recipe.faults(faults));
+        }
+        let mut manners = Vec::new();
+        for cell in &plan.cells {
+            match plan::settle(&plan, cell, &suites[cell.suite]) {
+                Ok(manner) => manners.push(manner),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        plan.recipe.faults(faults).or_else(Self { plan, suites, manners, limit })
+    }
+
+    /// The plan as it stands when no source says more than its settings do: for counting questions.
+    pub fn assume(self) -> Ready {
+        let identities: Vec<Identity> = self
+            .plan
+            .sources
+            .iter()
+            .map(|source| Identity::of_alias(source.name.to_string()))
+            .collect();
+        self.with(identities)
+    }
+
+    /// Asks every source who it is.
+    ///
+    /// # Errors
+    ///
+    /// The first source that cannot tell, after the retries that its recipe allows.
+    pub async fn identify(self) -> Result<Ready, Unidentified> {
+        let mut identities = Vec::new();
+        for source in &self.plan.sources {
+            let identity = identify(source).await.map_err(|error| Unidentified {
+                source_name: source.name.to_string(),
+                error,
+            })?;
+            identities.push(identity);
+        }
+        Ok(self.with(identities))
+    }
+
+    fn with(self, identities: Vec<Identity>) -> Ready {
+        let Self { plan, suites, manners, limit } = self;
+        let sources: Vec<StoredSource> = plan
+            .sources
+            .iter()
+            .zip(identities)
+            .map(|(source, identity)| stored_source(source, identity))
+            .collect();
+        let cells = plan
+            .cells
+            .iter()
+            .zip(manners)
+            .map(|(cell, manner)| {
+                let asked = &sources[cell.source].asked;
+                let samples = samples_of(asked, manner.samples);
+                StoredCell {
+                    source: cell.source,
+                    suite: cell.suite,
+                    levels: cell.levels.clone(),
+                    manner: Manner { samples, ..manner },
+                }
+            })
+            .collect();
+        let stored_suites = plan
+            .suites
+            .iter()
+            .zip(&suites)
+            .map(|(suite, cases)| StoredSuite {
+                name: suite.name.to_string(),
+                kind: suite.kind.clone(),
+                version: suite.version.clone(),
+                settings: suite.settings.clone(),
+                card: suite.card.clone(),
+                items: cases.cases.len(),
+                digest: cases.digest(),
+                absent: cases.absent.clone(),
+                limited: cases.limited.clone(),
+            })
+            .collect();
+        let stored = StoredPlan {
+            format: FORMAT.to_owned(),
+            tribunal: env!("CARGO_PKG_VERSION").to_owned(),
+            name: plan.recipe.name.clone(),
+            seed: plan.recipe.seed,
+            limit,
+            tolerance: plan.recipe.run.tolerance,
+            suites: stored_suites,
+            sources,
+            cells,
+            recipe: plan.recipe.stored(),
+        };
+        Ready { plan, suites, stored }
+    }
+}
+
+fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
+    let digest = Digest::of("tribunal-identity-1")
+        .digest(source.digest)
+        .text(&identity.fingerprint)
+        .finish();
+    StoredSource {
+        name: source.name.to_string(),
+        kind: source.kind.clone(),
+        version: source.version.clone(),
+        settings: source.settings.clone(),
+        identity,
+        asked: Asked {
+            identity: digest,
+            reads: source.source.reads(),
+            draws: source.source.draws(),
+        },
+        unverified: Vec::new(),
+    }
+}
+
+async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
+    let calls = &source.calls;
+    let mut attempt = 1;
+    loop {
+        let answer = match tokio::time::timeout(calls.timeout, source.source.identify()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(lane::timed_out(calls.timeout)),
+        };
+        match answer {
+            Err(error) if error.may_retry() && attempt < calls.attempts => {
+                let wait = lane::backoff(calls, attempt, &error, lane::jitter(0, attempt));
+                tokio::time::sleep(wait.min(Duration::from_secs(30))).await;
+                attempt += 1;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn unreadable(block: &KeyPath, error: &tribunal_api::SuiteError) -> Fault {
+    let message = match &error.path {
+        Some(path) if !error.message.contains(&*path.to_string_lossy()) => {
+            format!("`{}`: {}", path.display(), error.message)
+        }
+        _ => error.message.clone(),
+    };
+    let fault = Fault::new(block.key("path"), message);
+    match &error.hint {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    }
+}

@@ -1,0 +1,156 @@
+//! What is left to ask: the units of all cells, each once, in plan order.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use crate::ask::{self, Unit};
+use crate::cases::Case;
+use crate::digest::Digest;
+use crate::ready::Ready;
+use crate::store::{StoredCell, StoredSource};
+
+/// One part of the questions: number `index` of `count`, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which part, below `count`.
+    pub index: u64,
+    /// How many parts, at least 1.
+    pub count: u64,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a shard; write `0/2` for the first of two");
+        let (index, count) = text.split_once('/').ok_or_else(wrong)?;
+        let index = index.trim().parse().map_err(|_| wrong())?;
+        let count = count.trim().parse().map_err(|_| wrong())?;
+        if index < count {
+            Ok(Self { index, count })
+        } else {
+            Err(format!("shard {index} of {count} does not exist; the first is 0"))
+        }
+    }
+}
+
+impl Shard {
+    fn holds(self, question: Digest) -> bool {
+        question.number() % self.count == self.index
+    }
+}
+
+/// A unit to ask, with the place of its cell and its item.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    pub cell: u32,
+    pub case: u32,
+    pub unit: Unit,
+}
+
+/// For every source, the units that are planned and not known, each once, in plan order.
+pub(super) fn queues(
+    ready: &Ready,
+    shard: Option<Shard>,
+    known: &HashSet<Digest>,
+) -> Vec<Vec<Pending>> {
+    let mut queues: Vec<Vec<Pending>> = ready.stored.sources.iter().map(|_| Vec::new()).collect();
+    let mut seen = HashSet::new();
+    each_unit(ready, |place, cell, case_place, _, unit| {
+        let mine = shard.is_none_or(|shard| shard.holds(unit.question));
+        if mine && !known.contains(&unit.id) && seen.insert(unit.id) {
+            let pending = Pending { cell: place as u32, case: case_place as u32, unit };
+            queues[cell.source].push(pending);
+        }
+    });
+    queues
+}
+
+/// How many different units this process's part holds, known or not.
+pub(super) fn planned(ready: &Ready, shard: Option<Shard>) -> usize {
+    wanted(ready, shard, |_| true).len()
+}
+
+/// The different units of this process's part, of the sources that `admit` admits.
+pub(super) fn wanted(
+    ready: &Ready,
+    shard: Option<Shard>,
+    admit: impl Fn(&StoredSource) -> bool,
+) -> HashSet<Digest> {
+    let mut wanted = HashSet::new();
+    each_unit(ready, |_, cell, _, _, unit| {
+        if shard.is_none_or(|shard| shard.holds(unit.question))
+            && admit(&ready.stored.sources[cell.source])
+        {
+            wanted.insert(unit.id);
+        }
+    });
+    wanted
+}
+
+/// The trials of a cell before and after equal ones are asked once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Items.
+    pub items: usize,
+    /// Questions in all presentations, times samples.
+    pub trials: usize,
+    /// Different units of this cell alone, times samples.
+    pub distinct: usize,
+    /// Different units that no earlier cell of the plan asks, times samples.
+    pub new: usize,
+}
+
+/// Counts every cell's trials, in plan order, and all together.
+pub fn counts(ready: &Ready) -> (Vec<Counts>, Counts) {
+    let mut counts: Vec<Counts> = ready.stored.cells.iter().map(|_| Counts::default()).collect();
+    let mut own: Vec<HashSet<Digest>> = ready.stored.cells.iter().map(|_| HashSet::new()).collect();
+    let mut seen = HashSet::new();
+    for (cell, count) in ready.stored.cells.iter().zip(&mut counts) {
+        count.items = ready.suites[cell.suite].cases.len();
+    }
+    each_unit(ready, |place, cell, _, _, unit| {
+        let samples = cell.manner.samples as usize;
+        let count = &mut counts[place];
+        count.trials += samples;
+        if own[place].insert(unit.id) {
+            count.distinct += samples;
+        }
+        if seen.insert(unit.id) {
+            count.new += samples;
+        }
+    });
+    let total = counts.iter().fold(Counts::default(), |sum, cell| Counts {
+        items: sum.items + cell.items,
+        trials: sum.trials + cell.trials,
+        distinct: sum.distinct + cell.distinct,
+        new: sum.new + cell.new,
+    });
+    (counts, total)
+}
+
+fn each_unit(ready: &Ready, mut visit: impl FnMut(usize, &StoredCell, usize, &Case, Unit)) {
+    let plan = &ready.stored;
+    for (place, cell) in plan.cells.iter().enumerate() {
+        let asked = &plan.sources[cell.source].asked;
+        let suite = &plan.suites[cell.suite].name;
+        for (case_place, case) in ready.suites[cell.suite].cases.iter().enumerate() {
+            for unit in ask::units(suite, case, asked, &cell.manner, plan.seed) {
+                visit(place, cell, case_place, case, unit);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_reads_from_text_and_is_below_its_count() {
+        assert_eq!("1/2".parse(), Ok(Shard { index: 1, count: 2 }));
+        for wrong in ["2/2", "1", "a/2", "1/0", "-1/2"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}

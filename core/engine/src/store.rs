@@ -1,0 +1,263 @@
+//! The run folder: what is written, when it counts as stored, and how it is read back.
+//!
+//! Every process opens new segments and never changes another's. A unit counts as stored when the write of its
+//! whole line returned, so it survives the end of the process at any moment; a thread flushes to the disk once a second
+//! and at the end, so the loss of power costs at most that second, and what was lost is asked again.
+
+mod plan;
+mod segment;
+mod trials;
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tribunal_api::Absent;
+
+use crate::cases::{self, Cases, StoredItem};
+
+pub use plan::{FORMAT, StoredCell, StoredPlan, StoredSource, StoredSuite};
+pub use segment::{Segment, Timing};
+pub use trials::{Damage, StoredSample, StoredUnit, Trials, read_trials, visit_trials};
+
+/// What is wrong with a run folder.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file cannot be read or written.
+    #[error("cannot {doing} `{}`: {cause}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        cause: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("`{}` line {line} is not as this program wrote it: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder is no run.
+    #[error("`{}` is not a run folder: it holds no plan.json", path.display())]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder was written by another generation of the program.
+    #[error("`{}` has the stored format {found}, this program reads {FORMAT}", path.display())]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// The folder belongs to another plan.
+    #[error("`{}` belongs to another plan: {difference}", path.display())]
+    OtherPlan {
+        /// The folder.
+        path: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(doing: &'static str, path: &Path, cause: io::Error) -> Self {
+        Self::Io { doing, path: path.to_owned(), cause }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => {
+                Some("free some space, then resume the run: what is stored stays".to_owned())
+            }
+            Self::NoRun { .. } => Some("name a folder below `runs`; `tribunal list runs` shows them".into()),
+            Self::Format { .. } => Some("read it with the version of tribunal that wrote it".into()),
+            Self::OtherPlan { .. } => {
+                Some("run with `--fresh` or another `-o`, or resume the run as it was planned".into())
+            }
+            Self::Content { .. } => Some("restore the file from a copy, or run again with `--fresh`".into()),
+            Self::Io { .. } => None,
+        }
+    }
+}
+
+/// A run folder on disk.
+#[derive(Clone, Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    ///
+    /// When it holds no plan.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let folder = Self { path: path.into() };
+        if folder.file("plan.json").is_file() {
+            Ok(folder)
+        } else {
+            Err(StoreError::NoRun { path: folder.path })
+        }
+    }
+
+    /// Makes the folder for a plan, or joins it when it holds the same plan already (shards, a second start).
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written or belongs to another plan.
+    pub fn create(
+        path: impl Into<PathBuf>,
+        recipe: &str,
+        plan: &StoredPlan,
+        suites: &[Cases],
+        keep_texts: bool,
+    ) -> Result<Self, StoreError> {
+        let folder = Self { path: path.into() };
+        if folder.file("plan.json").is_file() {
+            let known = folder.plan()?;
+            if let Some(difference) = known.difference(plan) {
+                return Err(StoreError::OtherPlan { path: folder.path, difference });
+            }
+            return Ok(folder);
+        }
+        let trials = folder.trials();
+        fs::create_dir_all(&trials).map_err(|cause| StoreError::io("create", &trials, cause))?;
+        folder.replace("recipe.toml", |file| file.write_all(recipe.as_bytes()))?;
+        folder.replace("items.jsonl", |file| {
+            for (place, cases) in suites.iter().enumerate() {
+                for case in &cases.cases {
+                    write_line(file, &cases::row(place, case, keep_texts))?;
+                }
+            }
+            Ok(())
+        })?;
+        folder.replace("plan.json", |file| {
+            serde_json::to_writer_pretty(&mut *file, plan)?;
+            file.write_all(b"\n")
+        })?;
+        Ok(folder)
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file of the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The folder of the trial segments.
+    pub fn trials(&self) -> PathBuf {
+        self.path.join("trials")
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or has another major format version.
+    pub fn plan(&self) -> Result<StoredPlan, StoreError> {
+        let path = self.file("plan.json");
+        let text = fs::read(&path).map_err(|cause| StoreError::io("read", &path, cause))?;
+        let content = |reason: serde_json::Error| StoreError::Content {
+            path: path.clone(),
+            line: reason.line(),
+            reason: reason.to_string(),
+        };
+        #[derive(serde::Deserialize)]
+        struct Version {
+            format: String,
+        }
+        let version: Version = serde_json::from_slice(&text).map_err(content)?;
+        if version.format.split('.').next() != FORMAT.split('.').next() {
+            return Err(StoreError::Format { path: self.path.clone(), found: version.format });
+        }
+        serde_json::from_slice(&text).map_err(content)
+    }
+
+    /// The items of every suite, in plan order, without texts unless the run kept them.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or a line does not hold an item.
+    pub fn items(&self, plan: &StoredPlan) -> Result<Vec<Cases>, StoreError> {
+        use rayon::prelude::*;
+        let path = self.file("items.jsonl");
+        let text = fs::read(&path).map_err(|cause| StoreError::io("read", &path, cause))?;
+        let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
+        let rows: Vec<StoredItem> = lines
+            .par_iter()
+            .enumerate()
+            .filter(|(_, line)| !line.is_empty())
+            .map(|(place, line)| {
+                serde_json::from_slice(line).map_err(|reason| StoreError::Content {
+                    path: path.clone(),
+                    line: place + 1,
+                    reason: reason.to_string(),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let mut of_suite: Vec<Vec<StoredItem>> = plan.suites.iter().map(|_| Vec::new()).collect();
+        for (place, row) in rows.into_iter().enumerate() {
+            let suite = row.suite;
+            of_suite
+                .get_mut(suite)
+                .ok_or_else(|| StoreError::Content {
+                    path: path.clone(),
+                    line: place + 1,
+                    reason: format!("there is no suite {suite} in the plan"),
+                })?
+                .push(row);
+        }
+        let absent = |suite: &StoredSuite| -> Vec<Absent> { suite.absent.clone() };
+        Ok(of_suite
+            .into_iter()
+            .zip(&plan.suites)
+            .map(|(rows, suite)| cases::from_rows(rows, absent(suite), suite.limited.clone()))
+            .collect())
+    }
+
+    /// Writes a file beside its place and renames it, so that it is there whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn replace(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+    ) -> Result<(), StoreError> {
+        let path = self.file(name);
+        let beside = self.file(&format!(".{name}.{}", std::process::id()));
+        let result = fs::File::create(&beside).and_then(|file| {
+            let mut file = BufWriter::with_capacity(1 << 20, file);
+            write(&mut file)?;
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;
+            fs::rename(&beside, &path)
+        });
+        result.map_err(|cause| {
+            // Nothing refers to the file beside; when it cannot be removed either, it is only left over.
+            let _ = fs::remove_file(&beside);
+            StoreError::io("write", &path, cause)
+        })
+    }
+}
+
+/// One JSON value and a line end.
+pub(crate) fn write_line(file: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, value)?;
+    file.write_all(b"\n")
+}
