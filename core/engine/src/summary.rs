@@ -1,1 +1,132 @@
-//! Measuring a run folder.
+//! What a run says, from its folder alone: outcomes, measures, and what is missing.
+
+mod outcomes;
+mod report;
+
+use rayon::prelude::*;
+use tribunal_api::{Outcome, Registry, Suite};
+
+use crate::fault::Faults;
+use crate::measure::{self, Draws, Evaluation, RESAMPLES, TooManySlices};
+use crate::store::{Damage, RunFolder, StoreError, StoredCell, StoredPlan, StoredSuite};
+
+pub use outcomes::Stored;
+pub use report::{
+    Completeness, LENGTH_LINE, ReportRow, RuleWords, RunCard, SCHEMA, SourceCard, SuiteSummary, Summary,
+};
+
+/// Why a run cannot be summarised.
+#[derive(Debug, thiserror::Error)]
+pub enum SummaryError {
+    /// The run folder fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A suite of the run is of a kind that this program does not know.
+    #[error("suite `{name}` cannot grade: {message}")]
+    Suite {
+        /// Name of the suite's block.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A tag with too many values to slice by.
+    #[error(transparent)]
+    Slices(#[from] TooManySlices),
+    /// A tag that no item has.
+    #[error("no item has the tag `{tag}`")]
+    NoTag {
+        /// The tag.
+        tag: String,
+        /// The tags that items have.
+        known: Vec<String>,
+    },
+    /// The stored recipe is broken.
+    #[error("the stored recipe is broken:\n{0}")]
+    Recipe(Faults),
+}
+
+/// Measures everything that a run folder holds. The same folder gives the same summary, byte for byte.
+///
+/// `by` slices headline and groups by the values of a tag.
+///
+/// # Errors
+///
+/// When the folder cannot be read, a suite's kind is unknown, or the tag does not fit.
+pub fn summarise(
+    folder: &RunFolder,
+    registry: &Registry,
+    by: Option<&str>,
+) -> Result<(Summary, Vec<Damage>), SummaryError> {
+    let stored = Stored::read(folder)?;
+    if let Some(tag) = by {
+        stored.check_tag(tag)?;
+    }
+    let mut rows = Vec::new();
+    let mut answered = vec![(0, 0); stored.plan.cells.len()];
+    for place in 0..stored.plan.suites.len() {
+        measure_suite(&stored, place, registry, by, &mut rows, &mut answered)?;
+    }
+    let summary = Summary::new(&stored, rows, &answered);
+    Ok((summary, stored.trials.damage))
+}
+
+/// Measures all cells of one suite under one set of draws, and the length line.
+fn measure_suite(
+    stored: &Stored,
+    place: usize,
+    registry: &Registry,
+    by: Option<&str>,
+    rows: &mut Vec<ReportRow>,
+    answered: &mut [(usize, usize)],
+) -> Result<(), SummaryError> {
+    let plan = &stored.plan;
+    let suite = build(&plan.suites[place], registry)?;
+    let cases = stored.measured_cases(place);
+    let draws = Draws::new(cases.cluster_count, RESAMPLES, plan.seed);
+    let cells: Vec<(usize, &StoredCell)> =
+        plan.cells.iter().enumerate().filter(|(_, cell)| cell.suite == place).collect();
+    for &(cell_place, cell) in &cells {
+        let outcomes = outcomes_of(stored, cell);
+        answered[cell_place] = stored.answered(cell);
+        let rules = cell.manner.rules;
+        let evaluation =
+            Evaluation { suite: suite.as_ref(), cases: &cases, outcomes: &outcomes, rules };
+        let mut measures = measure::measure(&evaluation, &draws);
+        if let Some(tag) = by {
+            measures.extend(measure::measure_slices(&evaluation, tag, &draws)?);
+        }
+        rows.extend(measures.into_iter().map(|one| ReportRow::new(plan, cell, one)));
+    }
+    if let Some((_, cell)) = cells.first()
+        && let Some(lengths) =
+            measure::measure_lengths(suite.as_ref(), &cases, cell.manner.rules, &draws)
+    {
+        rows.extend(lengths.into_iter().map(|one| ReportRow::of_length(plan, cell, one)));
+    }
+    Ok(())
+}
+
+fn outcomes_of(stored: &Stored, cell: &StoredCell) -> Vec<Option<Outcome>> {
+    let cases = &stored.suites[cell.suite].cases;
+    cases.par_iter().map(|case| stored.outcome(cell, case)).collect()
+}
+
+/// The suite as it grades: built from its stored settings, nothing opened.
+pub fn build(
+    suite: &StoredSuite,
+    registry: &Registry,
+) -> Result<std::sync::Arc<dyn Suite>, SummaryError> {
+    registry.build_suite(&suite.kind, suite.settings.clone()).map_err(|error| SummaryError::Suite {
+        name: suite.name.clone(),
+        message: error.to_string(),
+    })
+}
+
+/// The plan of a run, for those who need no trials.
+///
+/// # Errors
+///
+/// When the folder holds no plan that can be read.
+pub fn plan_of(folder: &RunFolder) -> Result<StoredPlan, SummaryError> {
+    Ok(folder.plan()?)
+}

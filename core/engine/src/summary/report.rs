@@ -1,0 +1,410 @@
+//! The JSON report: one object, versioned, the same bytes for the same recipe and seed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tribunal_api::{Failures, Standing, Strength, Ties};
+
+use super::outcomes::Stored;
+use crate::measure::Measure;
+use crate::store::{StoredCell, StoredPlan};
+
+/// Name and version of the report's shape. The number grows when a reader of the old shape would misread.
+pub const SCHEMA: &str = "tribunal-report/1";
+
+/// The `source` of rows that are measured from the stored lengths alone, without any trial.
+pub const LENGTH_LINE: &str = "(length)";
+
+/// Share of readouts without scores above which a report says so first.
+const MANY_ABSTENTIONS: f64 = 0.01;
+
+/// What a run says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Summary {
+    /// Name and version of this shape: `tribunal-report/1`.
+    pub schema: String,
+    /// What was run.
+    pub run: RunCard,
+    /// Whether anything is missing, and what.
+    pub complete: Completeness,
+    /// What a reader must know before comparing the numbers below.
+    pub notes: Vec<String>,
+    /// The measures, in plan order: suites, then cells, then each suite's own order.
+    pub measures: Vec<ReportRow>,
+}
+
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunCard {
+    /// Name of the recipe.
+    pub name: String,
+    /// Seed of everything drawn.
+    pub seed: u64,
+    /// Version of the program that planned it.
+    pub tribunal: String,
+    /// The sources, in plan order.
+    pub sources: Vec<SourceCard>,
+    /// The suites, in plan order.
+    pub suites: Vec<SuiteSummary>,
+}
+
+/// A source of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceCard {
+    /// Name of its block in the recipe.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Who it said it is.
+    pub identity: String,
+    /// What that rests on: `weights`, `revision` or `name`.
+    pub strength: String,
+    /// What the self-check found although the run went on.
+    pub unverified: Vec<String>,
+}
+
+/// A suite of the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteSummary {
+    /// Name of its block in the recipe.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Version of its data or rules.
+    pub version: String,
+    /// Licence of the data, or that none is stated.
+    pub licence: String,
+    /// Where it is published.
+    pub source: String,
+    /// Number of items.
+    pub items: usize,
+    /// Number of clusters they form.
+    pub clusters: u32,
+    /// What belongs to the suite and is not in the data.
+    pub absent: Vec<String>,
+    /// How the recipe or the command line cut it down.
+    pub limited: Vec<String>,
+}
+
+/// Whether anything is missing, and what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Completeness {
+    /// True when every planned trial is answered and no suite lacks data or was cut down.
+    pub complete: bool,
+    /// Words for it: `complete`, or any of `incomplete`, `partial`, `limited`.
+    pub words: Vec<String>,
+    /// Units planned, each counted once in every cell that needs it.
+    pub planned: usize,
+    /// Units answered, an abstention included.
+    pub answered: usize,
+    /// Units without answer: planned less answered.
+    pub unanswered: usize,
+    /// Everything that is missing, by name.
+    pub missing: Vec<String>,
+}
+
+/// The rules that a measure was graded by, settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleWords {
+    /// In which orders candidates were shown.
+    pub order: String,
+    /// Draws of each question.
+    pub samples: u32,
+    /// How presentations combine.
+    pub combiner: String,
+    /// What a tie is worth.
+    pub ties: String,
+    /// What a question without readout is worth.
+    pub failures: String,
+}
+
+/// One measure of one source on one suite in one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRow {
+    /// Name of the source; `(length)` for rows that need no trials.
+    pub source: String,
+    /// Name of the suite.
+    pub suite: String,
+    /// What of the suite it covers; empty for the whole.
+    pub subset: String,
+    /// `tag=value` when it covers the items of one tag value alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// Varied keys and their values; `arm` for an arm.
+    pub levels: Map<String, Value>,
+    /// The measure's name.
+    pub measure: String,
+    /// True for the suite's own number.
+    pub headline: bool,
+    /// How prominently it stands: `headline`, `group`, `beside` or `detail`.
+    pub standing: String,
+    /// How items were put to the source.
+    pub protocol: String,
+    /// The rules it was graded by.
+    pub rules: RuleWords,
+    /// The number; null when nothing defines it.
+    pub value: Option<f64>,
+    /// The sum of credits, where the value is a mean.
+    pub credit: Option<f64>,
+    /// How many it rests on.
+    pub n: u64,
+    /// What `n` counts: `items`, `comparisons`, `questions`, `games`, `lists` or `readouts`.
+    pub counted: String,
+    /// Clusters of those items.
+    pub clusters: u64,
+    /// What guessing is expected to earn; null when it is not known.
+    pub chance: Option<f64>,
+    /// Questions without any readout.
+    pub abstained: u64,
+    /// Lower end of the 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end of the 95 % interval.
+    pub high: Option<f64>,
+    /// How the interval was made.
+    pub method: Option<String>,
+    /// Standard deviation over resamples.
+    pub standard_error: Option<f64>,
+    /// Variance with clusters drawn jointly over variance with items drawn alone.
+    pub design_effect: Option<f64>,
+}
+
+impl ReportRow {
+    pub(super) fn new(plan: &StoredPlan, cell: &StoredCell, measure: Measure) -> Self {
+        let suite = &plan.suites[cell.suite];
+        let published = &suite.card.published;
+        Self {
+            source: plan.sources[cell.source].name.clone(),
+            suite: suite.name.clone(),
+            subset: measure.subset.to_string(),
+            slice: measure.slice,
+            levels: cell.levels.clone(),
+            measure: measure.measure,
+            headline: measure.headline,
+            standing: standing(measure.standing).to_owned(),
+            protocol: measure.protocol,
+            rules: RuleWords {
+                order: cell.manner.order.to_string(),
+                samples: cell.manner.samples,
+                combiner: cell.manner.combiner.as_str().to_owned(),
+                ties: ties(cell.manner.rules.ties, &published.ties),
+                failures: failures(cell.manner.rules.failures, &published.failures),
+            },
+            value: measure.value,
+            credit: measure.credit,
+            n: measure.n,
+            counted: measure.counted.as_str().to_owned(),
+            clusters: measure.clusters,
+            chance: measure.chance,
+            abstained: measure.abstained,
+            low: measure.low,
+            high: measure.high,
+            method: measure.method,
+            standard_error: measure.standard_error,
+            design_effect: measure.design_effect,
+        }
+    }
+
+    pub(super) fn of_length(plan: &StoredPlan, cell: &StoredCell, measure: Measure) -> Self {
+        let mut row = Self::new(plan, cell, measure);
+        row.source = LENGTH_LINE.to_owned();
+        row.levels = Map::new();
+        row.rules.order = "none".to_owned();
+        row.rules.samples = 0;
+        row
+    }
+}
+
+impl Summary {
+    /// Puts the rows under their head. `answered` holds planned and answered units of each cell.
+    pub(super) fn new(stored: &Stored, measures: Vec<ReportRow>, answered: &[(usize, usize)]) -> Self {
+        let plan = &stored.plan;
+        Self {
+            schema: SCHEMA.to_owned(),
+            run: run_card(stored),
+            complete: completeness(plan, answered),
+            notes: notes(plan, &measures),
+            measures,
+        }
+    }
+
+    /// The report as text, keys in a fixed order, with a line end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report is plain data");
+        text.push('\n');
+        text
+    }
+
+    /// Share of planned units without answer, 0 to 1.
+    pub fn unanswered_share(&self) -> f64 {
+        match self.complete.planned {
+            0 => 0.0,
+            planned => self.complete.unanswered as f64 / planned as f64,
+        }
+    }
+}
+
+fn run_card(stored: &Stored) -> RunCard {
+    let plan = &stored.plan;
+    let sources = plan.sources.iter().map(|source| SourceCard {
+        name: source.name.clone(),
+        kind: source.kind.clone(),
+        identity: source.identity.name.clone(),
+        strength: match source.identity.strength {
+            Strength::Weights => "weights",
+            Strength::Revision => "revision",
+            Strength::Name => "name",
+        }
+        .to_owned(),
+        unverified: source.unverified.clone(),
+    });
+    let suites = plan.suites.iter().zip(&stored.suites).map(|(suite, cases)| SuiteSummary {
+        name: suite.name.clone(),
+        kind: suite.kind.clone(),
+        version: suite.card.version.to_string(),
+        licence: suite.card.licence.to_string(),
+        source: suite.card.source.to_string(),
+        items: cases.cases.len(),
+        clusters: cases.clusters,
+        absent: suite.absent.iter().map(|absent| absent.what.clone()).collect(),
+        limited: suite.limited.clone(),
+    });
+    RunCard {
+        name: plan.name.clone(),
+        seed: plan.seed,
+        tribunal: plan.tribunal.clone(),
+        sources: sources.collect(),
+        suites: suites.collect(),
+    }
+}
+
+fn completeness(plan: &StoredPlan, answered: &[(usize, usize)]) -> Completeness {
+    let mut missing = Vec::new();
+    let mut words = Vec::new();
+    for (cell, &(planned, answered)) in plan.cells.iter().zip(answered) {
+        if answered < planned {
+            let levels = match cell.levels.is_empty() {
+                true => String::new(),
+                false => format!(" at {}", Value::Object(cell.levels.clone())),
+            };
+            missing.push(format!(
+                "{} of {planned} trials of source `{}` on suite `{}`{levels} are not answered",
+                planned - answered,
+                plan.sources[cell.source].name,
+                plan.suites[cell.suite].name,
+            ));
+        }
+    }
+    if !missing.is_empty() {
+        words.push("incomplete".to_owned());
+    }
+    let absent: BTreeSet<String> = plan
+        .suites
+        .iter()
+        .flat_map(|suite| {
+            suite.absent.iter().map(|absent| format!("suite `{}` lacks {}", suite.name, absent.what))
+        })
+        .collect();
+    if !absent.is_empty() {
+        words.push("partial".to_owned());
+    }
+    missing.extend(absent);
+    let limited: BTreeSet<String> = plan
+        .suites
+        .iter()
+        .flat_map(|suite| {
+            suite.limited.iter().map(|how| format!("suite `{}` is limited to {how}", suite.name))
+        })
+        .collect();
+    if !limited.is_empty() {
+        words.push("limited".to_owned());
+    }
+    missing.extend(limited);
+    if words.is_empty() {
+        words.push("complete".to_owned());
+    }
+    let planned = answered.iter().map(|(planned, _)| planned).sum();
+    let answered = answered.iter().map(|(_, answered)| answered).sum();
+    Completeness {
+        complete: missing.is_empty(),
+        words,
+        planned,
+        answered,
+        unanswered: planned - answered,
+        missing,
+    }
+}
+
+fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for source in &plan.sources {
+        for finding in &source.unverified {
+            notes.push(format!("source `{}` is unverified: {finding}", source.name));
+        }
+    }
+    let mut without: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.measure.starts_with("abstentions/")) {
+        let place = without.entry((&row.source, &row.suite)).or_insert((0, row.n));
+        place.0 += row.abstained;
+    }
+    for ((source, suite), (abstained, readouts)) in without {
+        let share = abstained as f64 / readouts.max(1) as f64;
+        if share > MANY_ABSTENTIONS {
+            notes.push(format!(
+                "{:.1} % of the readouts of source `{source}` on suite `{suite}` hold no scores \
+                 ({abstained} of {readouts}): look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline",
+                100.0 * share
+            ));
+        }
+    }
+    let mut protocols: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.headline && row.source != LENGTH_LINE) {
+        protocols.entry(&row.suite).or_default().insert(&row.protocol);
+    }
+    for (suite, protocols) in protocols {
+        if protocols.len() > 1 {
+            let list: Vec<&str> = protocols.into_iter().collect();
+            notes.push(format!(
+                "the sources on suite `{suite}` were asked by different protocols ({}): their numbers do not rank together",
+                list.join("; ")
+            ));
+        }
+    }
+    notes
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Headline => "headline",
+        Standing::Group => "group",
+        Standing::Beside => "beside",
+        Standing::Detail => "detail",
+    }
+}
+
+fn ties(rule: Ties, published: &str) -> String {
+    match rule {
+        Ties::Published => published.to_owned(),
+        Ties::Loss => "loss".to_owned(),
+        Ties::Half => "half".to_owned(),
+        Ties::Split => "split".to_owned(),
+    }
+}
+
+fn failures(rule: Failures, published: &str) -> String {
+    match rule {
+        Failures::Published => published.to_owned(),
+        Failures::Wrong => "wrong".to_owned(),
+        Failures::Exclude => "exclude".to_owned(),
+        Failures::Worst => "worst".to_owned(),
+        Failures::Best => "best".to_owned(),
+    }
+}
