@@ -9,6 +9,7 @@
 
 use tribunal_api::Registry;
 
+mod best_of;
 #[cfg(test)]
 mod built;
 mod columns;
@@ -17,6 +18,8 @@ mod judgebench;
 #[cfg(test)]
 mod measured;
 mod nearest;
+mod own_data;
+mod pairs;
 mod records;
 mod rewardbench;
 mod rewardbench2;
@@ -31,4 +34,6 @@ pub fn register(registry: &mut Registry) {
     judgebench::register(registry);
     rewardbench::register(registry);
     rewardbench2::register(registry);
+    pairs::register(registry);
+    best_of::register(registry);
 }

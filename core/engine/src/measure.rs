@@ -158,8 +158,7 @@ pub fn measure(evaluation: &Evaluation<'_>, draws: &Draws) -> Vec<Measure> {
         if aggregates.iter().all(|aggregate| holds_set(&aggregate.tree)) {
             break;
         }
-        let (view, drawn) =
-            votes::vote(suite, &cases.items, outcomes, &rules, count, draws.seed());
+        let (view, drawn) = votes::vote(suite, &cases.items, outcomes, &rules, count, draws.seed());
         let view = desk.board.add_view(view);
         let note = drawn.then(|| format!("{} draws of samples", votes::VOTE_DRAWS));
         desk.vote(&aggregates, view, count, note);
@@ -407,7 +406,13 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn again(&mut self, aggregate: &Aggregate, view: ViewPlace, name: String, note: Option<String>) {
+    fn again(
+        &mut self,
+        aggregate: &Aggregate,
+        view: ViewPlace,
+        name: String,
+        note: Option<String>,
+    ) {
         let mut line = self.line_of(aggregate, false, view, self.whole);
         line.standing = Standing::Beside;
         line.measure = name;

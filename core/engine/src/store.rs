@@ -58,6 +58,14 @@ pub enum StoreError {
         /// Its version.
         found: String,
     },
+    /// Resuming would not ask what the run asked: data, files or served models changed since.
+    #[error("`{}` cannot go on: {difference}", path.display())]
+    Changed {
+        /// The folder.
+        path: PathBuf,
+        /// What changed.
+        difference: String,
+    },
     /// The folder belongs to another plan.
     #[error("`{}` belongs to another plan: {difference}", path.display())]
     OtherPlan {
@@ -83,6 +91,9 @@ impl StoreError {
             Self::Format { .. } => Some("read it with the version of tribunal that wrote it".into()),
             Self::OtherPlan { .. } => {
                 Some("run with `--fresh` or another `-o`, or resume the run as it was planned".into())
+            }
+            Self::Changed { .. } => {
+                Some("put the data or model back as it was, or start a new run".into())
             }
             Self::Content { .. } => Some("restore the file from a copy, or run again with `--fresh`".into()),
             Self::Io { .. } => None,

@@ -303,3 +303,14 @@ fn the_published_rule_is_strict_and_the_others_can_be_chosen() {
     assert_eq!(credit(&silent, Ties::Published, Failures::Published), Some(0.0));
     assert_eq!(credit(&silent, Ties::Published, Failures::Exclude), None);
 }
+
+/// Run with `cargo test --release -p tribunal-suites -- --ignored --nocapture loading`.
+#[test]
+#[ignore = "prints times that mean something in release only"]
+fn loading_time_of_all_present_files() {
+    for _ in 0..5 {
+        let start = std::time::Instant::now();
+        let Some((_, loaded)) = all_present() else { return };
+        println!("{} items in {:.3} s", loaded.items.len(), start.elapsed().as_secs_f64());
+    }
+}

@@ -33,9 +33,11 @@ pub struct Draws {
 impl Draws {
     /// Draws for a suite with this many clusters.
     pub fn new(cluster_count: u32, resamples: usize, seed: u64) -> Self {
-        let mut draws = Self { clusters: cluster_count as usize, resamples, seed, kept: Vec::new() };
+        let mut draws =
+            Self { clusters: cluster_count as usize, resamples, seed, kept: Vec::new() };
         if draws.blocks() * LANES * draws.clusters <= KEPT_BYTES {
-            draws.kept = (0..draws.blocks()).into_par_iter().map(|block| draws.draw(block)).collect();
+            draws.kept =
+                (0..draws.blocks()).into_par_iter().map(|block| draws.draw(block)).collect();
         }
         draws
     }

@@ -91,9 +91,8 @@ impl<'a> Walk<'a> {
             }
             Node::Weighted(parts) => {
                 // Whether a part is defined does not hang on the values of sets, only on their presence.
-                let present = |place: usize| {
-                    (!self.board.sets[place].items.is_empty()).then_some(0.0)
-                };
+                let present =
+                    |place: usize| (!self.board.sets[place].items.is_empty()).then_some(0.0);
                 let defined: Vec<&(f64, Node)> = parts
                     .iter()
                     .filter(|(_, part)| self.board.point(part, &present).is_some())

@@ -142,7 +142,10 @@ mod tests {
         let mut grades = Vec::new();
         let outcome = Outcome::pointwise(scores.iter().copied());
         grade(&item(&gold), &outcome, Some(lengths), &mut grades);
-        grades.into_iter().map(|grade| (grade.name.into_owned(), grade.credit, grade.weight)).collect()
+        grades
+            .into_iter()
+            .map(|grade| (grade.name.into_owned(), grade.credit, grade.weight))
+            .collect()
     }
 
     #[test]
@@ -167,7 +170,11 @@ mod tests {
         let cases: [(&[f64], &[f64], f64); 4] = [
             (&[12.0, 2.0, 1.0, 12.0, 2.0], &[1.0, 4.0, 7.0, 1.0, 0.0], -0.4714045207910316),
             (&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0, 4.0, 3.0], 0.6666666666666669),
-            (&[3.0, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0], &[1.0, 1.0, 2.0, 3.0, 3.0, 2.0, 9.0], 0.4573295603800236),
+            (
+                &[3.0, 1.0, 2.0, 2.0, 5.0, 5.0, 5.0],
+                &[1.0, 1.0, 2.0, 3.0, 3.0, 2.0, 9.0],
+                0.4573295603800236,
+            ),
             (&[0.5, 0.25, 0.5], &[3.0, 2.0, 1.0], 0.0),
         ];
         for (one, other, expected) in cases {

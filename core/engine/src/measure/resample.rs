@@ -9,11 +9,7 @@ type Lanes = [f64; LANES];
 
 /// The value of each tree in every resample; NaN where it is not defined.
 pub(super) fn resample(board: &Board<'_>, roots: &[Root], draws: &Draws) -> Vec<Vec<f64>> {
-    assert_eq!(
-        draws.clusters(),
-        board.cases.cluster_count as usize,
-        "draws belong to one suite"
-    );
+    assert_eq!(draws.clusters(), board.cases.cluster_count as usize, "draws belong to one suite");
     let needed = Needed::of(board, roots);
     let blocks: Vec<Vec<Lanes>> = (0..draws.blocks())
         .into_par_iter()
@@ -63,7 +59,8 @@ impl Needed {
 
 fn evaluate(board: &Board<'_>, roots: &[Root], needed: &Needed, counts: &[u8]) -> Vec<Lanes> {
     let mut sums = vec![[0.0; LANES]; board.series.len()];
-    for (place, series) in board.series.iter().enumerate().filter(|(place, _)| needed.series[*place])
+    for (place, series) in
+        board.series.iter().enumerate().filter(|(place, _)| needed.series[*place])
     {
         add_up(series, counts, &mut sums[place]);
     }
@@ -148,7 +145,9 @@ fn lanes_of(board: &Board<'_>, node: &Node, sums: &[Lanes], sets: &[Lanes]) -> L
 }
 
 fn divide(sums: &Lanes, weights: &Lanes) -> Lanes {
-    std::array::from_fn(|lane| {
-        if weights[lane] > 0.0 { sums[lane] / weights[lane] } else { f64::NAN }
-    })
+    std::array::from_fn(
+        |lane| {
+            if weights[lane] > 0.0 { sums[lane] / weights[lane] } else { f64::NAN }
+        },
+    )
 }

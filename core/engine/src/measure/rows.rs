@@ -96,7 +96,9 @@ impl Rows {
     fn measure(&self, line: &Line, board: &Board<'_>, resampled: &[f64]) -> Measure {
         let facts = Facts::of(board, line.root);
         let value = board.value(line.root);
-        let interval = value.and_then(|value| interval(value, &facts, line.range, resampled));
+        let error = value.and_then(|_| standard_deviation(resampled));
+        let interval =
+            value.and_then(|value| interval(value, &facts, line.range, resampled, error));
         let method = interval.map(|(_, method)| match &line.note {
             Some(note) => format!("{}, {note}", method.as_str()),
             None => method.as_str().to_owned(),
@@ -125,7 +127,9 @@ impl Rows {
             counted: line.counted,
             clusters: facts.clusters,
             chance: match line.chance {
-                Chance::Graded(chance) if known(board, board.node(line.root), board.node(chance)) => {
+                Chance::Graded(chance)
+                    if known(board, board.node(line.root), board.node(chance)) =>
+                {
                     board.chance_value(chance)
                 }
                 Chance::Known(chance) => Some(chance),
@@ -135,7 +139,7 @@ impl Rows {
             low: interval.map(|((low, _), _)| low),
             high: interval.map(|((_, high), _)| high),
             method,
-            standard_error: value.and_then(|_| standard_deviation(resampled)),
+            standard_error: error,
             design_effect: match variances {
                 (Some(clustered), Some(alone)) if alone > 0.0 => Some(clustered / alone),
                 _ => None,
@@ -147,16 +151,17 @@ impl Rows {
 /// True when chance is known of every item of every mean, and of every set.
 fn known(board: &Board<'_>, earned: &Node, chance: &Node) -> bool {
     match (earned, chance) {
-        (Node::Mean(earned), Node::Mean(chance)) => earned.iter().zip(chance).all(|(&one, &other)| {
-            let (earned, chance) = (&board.bases[one].entries, &board.bases[other].entries);
-            // Entries stand in item order.
-            let mut chance = chance.iter().map(|entry| entry.item);
-            earned.iter().all(|entry| chance.any(|item| item == entry.item))
-        }),
-        (Node::Weighted(earned), Node::Weighted(chance)) => earned
-            .iter()
-            .zip(chance)
-            .all(|((_, earned), (_, chance))| known(board, earned, chance)),
+        (Node::Mean(earned), Node::Mean(chance)) => {
+            earned.iter().zip(chance).all(|(&one, &other)| {
+                let (earned, chance) = (&board.bases[one].entries, &board.bases[other].entries);
+                // Entries stand in item order.
+                let mut chance = chance.iter().map(|entry| entry.item);
+                earned.iter().all(|entry| chance.any(|item| item == entry.item))
+            })
+        }
+        (Node::Weighted(earned), Node::Weighted(chance)) => {
+            earned.iter().zip(chance).all(|((_, earned), (_, chance))| known(board, earned, chance))
+        }
         (Node::Set(place), Node::Set(_)) => {
             let set = &board.sets[*place];
             let items: Vec<_> =

@@ -316,9 +316,7 @@ fn subsets_of(over: &Over, cases: &Cases) -> Vec<usize> {
 pub(super) fn subsets_read(tree: &Tree, cases: &Cases) -> Vec<usize> {
     let mut places = match tree {
         Tree::Mean { over, .. } => subsets_of(over, cases),
-        Tree::Average(parts) => {
-            parts.iter().flat_map(|part| subsets_read(part, cases)).collect()
-        }
+        Tree::Average(parts) => parts.iter().flat_map(|part| subsets_read(part, cases)).collect(),
         Tree::Weighted(parts) => {
             parts.iter().flat_map(|(_, part)| subsets_read(part, cases)).collect()
         }

@@ -22,8 +22,9 @@ pub(super) fn sample_counts(outcomes: &[Option<Outcome>]) -> Vec<usize> {
     if most < 2 {
         return Vec::new();
     }
-    let mut counts: Vec<usize> =
-        std::iter::successors(Some(1usize), |count| Some(count * 2)).take_while(|&k| k < most).collect();
+    let mut counts: Vec<usize> = std::iter::successors(Some(1usize), |count| Some(count * 2))
+        .take_while(|&k| k < most)
+        .collect();
     counts.push(most);
     counts
 }
@@ -97,19 +98,20 @@ fn expected(
     let mut mean = MeanGrades::default();
     let mut choice = outcome.first_samples(count);
     if choices <= MOST_ENUMERATED {
-        let mut picked: Vec<Vec<usize>> =
-            outcome.shown.iter().map(|shown| (0..count.min(shown.samples.len())).collect()).collect();
+        let mut picked: Vec<Vec<usize>> = outcome
+            .shown
+            .iter()
+            .map(|shown| (0..count.min(shown.samples.len())).collect())
+            .collect();
         loop {
             mean.add(grade(&choice));
-            let advanced = picked
-                .iter_mut()
-                .zip(&outcome.shown)
-                .zip(&mut choice.shown)
-                .any(|((picked, all), choice)| {
+            let advanced = picked.iter_mut().zip(&outcome.shown).zip(&mut choice.shown).any(
+                |((picked, all), choice)| {
                     let more = next_choice(picked, all.samples.len());
                     take(all, picked, choice);
                     more
-                });
+                },
+            );
             if !advanced {
                 break;
             }
@@ -253,7 +255,8 @@ mod tests {
     fn many_choices_are_drawn_and_come_near_the_hypergeometric_value() {
         // 16 samples, 12 wins, k = 3: C(16,3) = 560 choices. Won with 2 or 3 wins:
         // (C(12,3) + C(12,2) 4) / 560 = (220 + 264) / 560 = 0.8643; 200 draws: standard error 0.0242.
-        let verdicts: Vec<f64> = (0..16).map(|sample| if sample < 12 { 1.0 } else { 0.0 }).collect();
+        let verdicts: Vec<f64> =
+            (0..16).map(|sample| if sample < 12 { 1.0 } else { 0.0 }).collect();
         let (grades, drawn) = expected(&game(&verdicts), 3, [1; 32], won);
         assert!(drawn);
         assert!((grades[0].credit - 0.8643).abs() < 0.0726, "{}", grades[0].credit);

@@ -32,6 +32,8 @@ pub struct Summary {
     pub complete: Completeness,
     /// What a reader must know before comparing the numbers below.
     pub notes: Vec<String>,
+    /// Share of unanswered trials that the recipe tolerates.
+    pub tolerance: f64,
     /// The measures, in plan order: suites, then cells, then each suite's own order.
     pub measures: Vec<ReportRow>,
 }
@@ -232,6 +234,7 @@ impl Summary {
             run: run_card(stored),
             complete: completeness(plan, answered),
             notes: notes(plan, &measures),
+            tolerance: plan.tolerance,
             measures,
         }
     }

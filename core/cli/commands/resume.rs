@@ -1,0 +1,35 @@
+//! `tribunal resume`: go on with a run, from its folder alone.
+
+use tribunal_api::Registry;
+use tribunal_engine::plan::Plan;
+use tribunal_engine::ready::Loaded;
+use tribunal_engine::recipe::Recipe;
+use tribunal_engine::store::StoreError;
+
+use crate::args::ResumeArgs;
+use crate::commands::find_run;
+use crate::commands::run::{Asking, ask};
+use crate::exit::{Exit, Failure};
+
+/// Goes on with a run: the stored plan decides, not the recipe as it reads today.
+pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
+    let folder = find_run(&args.run)?;
+    let known = folder.plan()?;
+    let recipe = Recipe::from_stored(known.recipe.clone())?;
+    let plan = Plan::resolve(&recipe, registry)?;
+    let loaded = Loaded::read(plan, known.limit)?;
+    let mut asking = Asking::new(&args.asking)?;
+    asking.options.reuse.splice(0..0, recipe.run.reuse.iter().cloned());
+    asking.options.accept_weak = recipe.run.accept_weak;
+    asking.options.budget = recipe.run.budget;
+    asking.options.open_sources = recipe.run.open_sources as usize;
+    asking.accept_unverified |= known.sources.iter().any(|source| !source.unverified.is_empty());
+    ask(loaded, registry, asking, |stored, _| match known.difference(stored) {
+        None => Ok(folder),
+        Some(difference) => {
+            let path = folder.path().to_owned();
+            let error = StoreError::Changed { path, difference };
+            Err(error.into())
+        }
+    })
+}

@@ -1,0 +1,280 @@
+//! `tribunal run`: from a recipe to a report.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tribunal_api::Registry;
+use tribunal_engine::event::{EventLog, Reporter};
+use tribunal_engine::plan::Plan;
+use tribunal_engine::probe;
+use tribunal_engine::ready::{Loaded, Ready};
+use tribunal_engine::run::{self, End, Options, Shard, Stop};
+use tribunal_engine::store::{RunFolder, StoredPlan};
+use tribunal_engine::summary::{self, Summary};
+
+use crate::args::{AskingArgs, RunArgs};
+use crate::commands::read_recipe;
+use crate::exit::{Exit, Failure, print};
+use crate::progress::{Level, Progress};
+use crate::{exit, render};
+
+/// Runs a recipe.
+pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
+    let recipe = read_recipe(&args.recipe)?;
+    let plan = Plan::resolve(&recipe, registry)?;
+    let loaded = Loaded::read(plan, args.recipe.limit)?;
+    let text = std::fs::read_to_string(&args.recipe.recipe).unwrap_or_default();
+    let out = match (&args.out, args.fresh) {
+        (Some(out), false) => Out::At(out.clone()),
+        (Some(out), true) => Out::FreshAt(out.clone()),
+        (None, fresh) => Out::Below { runs: recipe.run.out.clone(), fresh },
+    };
+    let mut asking = Asking::new(&args.asking)?;
+    asking.options.reuse.splice(0..0, recipe.run.reuse.iter().cloned());
+    asking.options.accept_weak = recipe.run.accept_weak;
+    asking.options.budget = recipe.run.budget;
+    asking.options.open_sources = recipe.run.open_sources as usize;
+    ask(loaded, registry, asking, |stored, ready| create(stored, ready, out, &text))
+}
+
+/// How this process asks, from the command line and the recipe.
+pub struct Asking {
+    /// What the engine is told.
+    pub options: Options,
+    /// Whether sources that fail the self-check are asked all the same.
+    pub accept_unverified: bool,
+    json: bool,
+    verbose: bool,
+    level: Level,
+}
+
+impl Asking {
+    /// What the command line says; budget and number of open sources come from the recipe.
+    pub fn new(args: &AskingArgs) -> Result<Self, Failure> {
+        let level = match (args.loudness.quiet, args.loudness.verbose) {
+            (true, _) => Level::Quiet,
+            (false, true) => Level::Verbose,
+            (false, false) => Level::Normal,
+        };
+        let options = Options { shard: shard(args)?, reuse: args.reuse.clone(), ..Options::default() };
+        Ok(Self {
+            options,
+            accept_unverified: args.accept_unverified,
+            json: args.json,
+            verbose: args.loudness.verbose,
+            level,
+        })
+    }
+}
+
+/// The shard of the command line, or of a batch system's variables.
+fn shard(args: &AskingArgs) -> Result<Option<Shard>, Failure> {
+    let text = args.shard.clone().or_else(|| {
+        [
+            ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"),
+            ("JOB_COMPLETION_INDEX", "JOB_COMPLETION_COUNT"),
+        ]
+        .into_iter()
+        .find_map(|(index, count)| {
+            Some(format!("{}/{}", std::env::var(index).ok()?, std::env::var(count).ok()?))
+        })
+    });
+    text.map(|text| text.parse())
+        .transpose()
+        .map_err(|message: String| Failure::usage(message, "number the parts from 0"))
+}
+
+/// Identifies, checks, asks, stores, measures and prints: what `run` and `resume` share.
+pub fn ask(
+    loaded: Loaded,
+    registry: &Registry,
+    asking: Asking,
+    open: impl FnOnce(&StoredPlan, &Ready) -> Result<RunFolder, Failure>,
+) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let stop = Stop::default();
+    let progress: Arc<dyn Reporter> = Arc::new(Progress::new(asking.level));
+    runtime.spawn(listen(stop.clone(), asking.level));
+    let mut ready = runtime.block_on(loaded.identify())?;
+    for warning in warnings(&ready) {
+        eprintln!("warning: {warning}");
+    }
+    let probed =
+        runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, &[progress.clone()]));
+    probed.map_err(probe_failure)?;
+    let folder = open(&ready.stored, &ready)?;
+    let log: Arc<dyn Reporter> = Arc::new(EventLog::append(&folder.file("events.jsonl"))?);
+    let driven = run::drive(&ready, &folder, &asking.options, vec![log, progress], stop);
+    let end = runtime.block_on(driven)?;
+    drop(ready);
+    // Calls that outlive their timeout would hold the runtime; what they say no longer counts.
+    runtime.shutdown_background();
+    finish(&folder, registry, &end, &asking)
+}
+
+fn probe_failure(failure: probe::ProbeFailure) -> Failure {
+    let exit = if failure.unreachable() { Exit::Unreachable } else { Exit::SelfCheck };
+    let hint = (exit == Exit::SelfCheck).then(|| {
+        "mend the source, or go on with `--accept-unverified`; every report will then say so".to_owned()
+    });
+    Failure::new(exit, failure, hint)
+}
+
+/// What is allowed and yet probably not meant.
+fn warnings(ready: &Ready) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for (cell, stored) in ready.plan.cells.iter().zip(&ready.stored.cells) {
+        if cell.samples > stored.manner.samples {
+            let source = &ready.plan.sources[cell.source].name;
+            let warning = format!(
+                "source `{source}` says the same every time, so it is asked once, not {} times",
+                cell.samples
+            );
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    }
+    warnings
+}
+
+/// First Ctrl-C (or SIGTERM): finish what is under way and save. Second: end at once.
+async fn listen(stop: Stop, level: Level) {
+    interrupted().await;
+    if level != Level::Quiet {
+        eprintln!("stopping: calls under way are finished and stored; press Ctrl-C again to end at once");
+    }
+    stop.stop();
+    interrupted().await;
+    std::process::exit(Exit::Interrupted as i32);
+}
+
+async fn interrupted() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+/// Where a new run is put.
+enum Out {
+    /// In this folder, which may hold the same plan.
+    At(PathBuf),
+    /// In this folder, which must not exist.
+    FreshAt(PathBuf),
+    /// In a folder named after recipe and plan.
+    Below { runs: PathBuf, fresh: bool },
+}
+
+fn create(
+    stored: &StoredPlan,
+    ready: &Ready,
+    out: Out,
+    recipe: &str,
+) -> Result<RunFolder, Failure> {
+    let path = match out {
+        Out::At(path) => path,
+        Out::FreshAt(path) if path.join("plan.json").exists() => {
+            return Err(Failure::usage(
+                format!("`{}` holds a run already", path.display()),
+                "name another folder, or leave `--fresh` away to go on with it",
+            ));
+        }
+        Out::FreshAt(path) => path,
+        Out::Below { runs, fresh } => {
+            let name = format!("{}-{}", stored.name, stored.digest().short());
+            if fresh { unused(&runs, &name) } else { runs.join(name) }
+        }
+    };
+    let suites: Vec<_> = ready.suites.iter().map(|cases| cases.as_ref().clone()).collect();
+    Ok(RunFolder::create(path, recipe, stored, &suites, ready.plan.recipe.keep_texts)?)
+}
+
+/// The first of `name`, `name-2`, `name-3`... that does not exist.
+fn unused(runs: &Path, name: &str) -> PathBuf {
+    let mut path = runs.join(name);
+    let mut number = 2;
+    while path.exists() {
+        path = runs.join(format!("{name}-{number}"));
+        number += 1;
+    }
+    path
+}
+
+/// Measures, saves the summary, prints the report, and says how the run ended.
+fn finish(
+    folder: &RunFolder,
+    registry: &Registry,
+    end: &End,
+    asking: &Asking,
+) -> Result<Exit, Failure> {
+    let (summary, damage) = summary::summarise(folder, registry, None)?;
+    for one in damage {
+        eprintln!("warning: {one}");
+    }
+    folder.replace("summary.json", |file| {
+        use std::io::Write;
+        file.write_all(summary.to_json().as_bytes())
+    })?;
+    if asking.json {
+        print(&summary.to_json())?;
+    } else {
+        let colour = std::io::stdout().is_terminal() && exit::colour();
+        print(&render::table(&summary, asking.verbose, render::width(), colour))?;
+    }
+    let exit = how_it_ended(&summary, end, asking.options.shard.is_some());
+    if asking.level != Level::Quiet {
+        farewell(folder, end, exit, summary.complete.unanswered);
+    }
+    Ok(exit)
+}
+
+fn how_it_ended(summary: &Summary, end: &End, sharded: bool) -> Exit {
+    let denied = |reason: &str| reason.starts_with("access was denied");
+    if end.interrupted {
+        Exit::Interrupted
+    } else if end.over_budget.is_some() {
+        Exit::Stopped
+    } else if end.stopped_sources.iter().any(|(_, reason)| denied(reason)) {
+        Exit::Unreachable
+    } else if over_tolerance(summary, end, sharded) {
+        Exit::Unanswered
+    } else {
+        Exit::Success
+    }
+}
+
+/// A shard answers for its own part alone: the others may still be under way.
+fn over_tolerance(summary: &Summary, end: &End, sharded: bool) -> bool {
+    let share = if sharded {
+        end.unanswered as f64 / (end.answered + end.unanswered + end.known).max(1) as f64
+    } else {
+        summary.unanswered_share()
+    };
+    share > summary.tolerance
+}
+
+fn farewell(folder: &RunFolder, end: &End, exit: Exit, unanswered: usize) {
+    let path = folder.path().display();
+    if let Some(budget) = &end.over_budget {
+        eprintln!("stopped by the budget: {budget}");
+    }
+    if exit == Exit::Unanswered {
+        eprintln!("more trials are without answer than the recipe's `tolerance` allows");
+    }
+    eprintln!("run folder: {path}");
+    if unanswered > 0 {
+        eprintln!("to go on:   tribunal resume {path}");
+    } else {
+        eprintln!("to look:    tribunal report {path} --verbose");
+    }
+}
