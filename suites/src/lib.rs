@@ -37,3 +37,33 @@ pub fn register(registry: &mut Registry) {
     pairs::register(registry);
     best_of::register(registry);
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use tribunal_api::{Component, settings};
+
+    use super::*;
+
+    /// The example of each card, read as a recipe in the project's folder would be.
+    #[test]
+    fn the_example_of_every_kind_builds_and_reads_the_sample_data() {
+        let mut registry = Registry::new();
+        register(&mut registry);
+        assert_eq!(registry.clashes(), [""; 0]);
+        for found in registry.kinds(Component::Suite) {
+            let kind = found.card.kind;
+            let recipe: Value = toml::from_str(found.card.example).unwrap();
+            let blocks = recipe["suite"].as_object().unwrap();
+            let mut given = blocks.values().next().unwrap().clone();
+            assert_eq!(given["kind"], kind);
+            given.as_object_mut().unwrap().remove("kind");
+            assert_eq!(settings::check(&found.schema, &given), [], "{kind}");
+            let below = given["path"].as_str().unwrap().strip_prefix("examples/data/").unwrap();
+            given["path"] = Value::from(measured::example(below).to_str().unwrap());
+            let suite = registry.build_suite(kind, given).unwrap();
+            let loaded = suite.items().unwrap_or_else(|error| panic!("{kind}: {error:?}"));
+            assert!(!loaded.items.is_empty(), "{kind}");
+        }
+    }
+}

@@ -93,7 +93,7 @@ pub(crate) fn items(
         count: 0,
         ids: Ids::default(),
         shared: Shared::default(),
-        tags: common.tags.iter().map(|tag| (Arc::from(tag.as_str()), None)).collect(),
+        tags: common.tags.iter().map(TagColumn::new).collect(),
         items: Vec::new(),
     };
     for file in files(path)? {
@@ -105,7 +105,7 @@ pub(crate) fn items(
     if reading.items.is_empty() {
         return Err(SuiteError::at(path, "there are no records"));
     }
-    match reading.tags.into_iter().find_map(|(_, found)| found.and_then(Result::err)) {
+    match reading.tags.into_iter().find(|tag| !tag.found).and_then(|tag| tag.absence) {
         Some(never_found) => Err(never_found),
         None => Ok(Loaded { items: reading.items, absent: Vec::new() }),
     }
@@ -128,9 +128,23 @@ struct Reading<'a> {
     count: u64,
     ids: Ids,
     shared: Shared,
-    /// Each tag's name, and whether a record had it: the error of the first that had not, until one has.
-    tags: Vec<(Arc<str>, Option<Result<(), SuiteError>>)>,
+    tags: Vec<TagColumn<'a>>,
     items: Vec<Item>,
+}
+
+/// A column of tags. Some records may lack it, not all.
+struct TagColumn<'a> {
+    path: &'a FieldPath,
+    name: Arc<str>,
+    found: bool,
+    /// The error of the first record that lacks it.
+    absence: Option<SuiteError>,
+}
+
+impl<'a> TagColumn<'a> {
+    fn new(path: &'a FieldPath) -> Self {
+        Self { path, name: Arc::from(path.as_str()), found: false, absence: None }
+    }
 }
 
 impl Reading<'_> {
@@ -180,15 +194,15 @@ impl Reading<'_> {
 
     fn tags_of(&mut self, row: &Row<'_>) -> BTreeMap<Arc<str>, TagValue> {
         let mut tags = BTreeMap::new();
-        for (path, (name, found)) in self.common.tags.iter().zip(&mut self.tags) {
-            let value = match row.value(path) {
+        for column in &mut self.tags {
+            let value = match row.value(column.path) {
                 Ok(value) => value,
                 Err(error) => {
-                    found.get_or_insert(Err(error));
+                    column.absence.get_or_insert(error);
                     continue;
                 }
             };
-            *found = Some(Ok(()));
+            column.found = true;
             let mut text = |value: &Value| {
                 let text = as_text(value).filter(|text| !text.is_empty())?;
                 Some(self.shared.text(Arc::from(&*text)))
@@ -200,7 +214,7 @@ impl Reading<'_> {
                 }
                 one => text(one).map(TagValue::One),
             };
-            tags.extend(tag.map(|tag| (name.clone(), tag)));
+            tags.extend(tag.map(|tag| (column.name.clone(), tag)));
         }
         tags
     }

@@ -1,8 +1,8 @@
 //! RewardBench 2: one right answer of four in five subsets, and prompts with several right answers.
 //!
-//! Source: Malik et al., "RewardBench 2: Advancing Reward Model Evaluation", arXiv 2506.01937, and `rewardbench/utils.py` of
-//! `allenai/reward-bench`, where alone the weights of the Ties subset are written down. The published score is the
-//! unweighted mean of six subset scores.
+//! Source: Malik et al., "RewardBench 2: Advancing Reward Model Evaluation", arXiv 2506.01937, and
+//! `rewardbench/utils.py` of `allenai/reward-bench`, where alone the weights of the Ties subset are written down. The
+//! published score is the unweighted mean of six subset scores.
 
 mod records;
 #[cfg(test)]

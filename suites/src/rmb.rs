@@ -212,8 +212,7 @@ fn absent(files: &[ScenarioFile], counts: &[usize]) -> Vec<Absent> {
                 }
                 Some(_) => continue,
             };
-            let missing = found.is_none();
-            absent.push(Absent { what, subset: missing.then(|| Arc::from(subset)) });
+            absent.push(Absent { what, subset: Some(Arc::from(subset)) });
         }
     }
     absent

@@ -1,6 +1,5 @@
 //! `tribunal plan`: what a recipe would ask, counted. No source is asked.
 
-use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 use tribunal_api::Registry;
 use tribunal_engine::plan::Plan;
@@ -9,6 +8,7 @@ use tribunal_engine::run::{self, Counts};
 
 use crate::args::PlanArgs;
 use crate::commands::read_recipe;
+use crate::render::{self, Grid};
 use crate::exit::{Exit, Failure, print};
 
 /// Prints the cells of a recipe and how many trials they hold.
@@ -89,32 +89,26 @@ fn as_table(ready: &Ready, counts: &[Counts], total: Counts) -> String {
             text.push_str(&format!("  limited to {limited}\n"));
         }
     }
-    let varied = stored.cells.iter().any(|cell| !cell.levels.is_empty());
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    let mut head = vec!["source", "suite"];
-    head.extend(varied.then_some("levels"));
-    let words = head.len() + 1;
-    head.extend(["protocol", "order", "samples", "items", "trials", "distinct", "new"]);
-    table.set_header(head);
+    let mut grid = Grid::new().text("source").text("suite").text("levels").text("protocol").text("order");
+    for number in ["samples", "items", "trials", "distinct", "new"] {
+        grid = grid.number(number);
+    }
     for (cell, count) in stored.cells.iter().zip(counts) {
-        let mut row =
-            vec![stored.sources[cell.source].name.clone(), stored.suites[cell.suite].name.clone()];
-        row.extend(varied.then(|| levels(&cell.levels)));
-        row.push(protocols(ready, cell.suite, &cell.manner).join(", "));
-        row.push(cell.manner.order.to_string());
-        row.push(cell.manner.samples.to_string());
+        let mut row = vec![
+            stored.sources[cell.source].name.clone(),
+            stored.suites[cell.suite].name.clone(),
+            levels(&cell.levels),
+            protocols(ready, cell.suite, &cell.manner).join(", "),
+            cell.manner.order.to_string(),
+            cell.manner.samples.to_string(),
+        ];
         row.extend(
             [count.items, count.trials, count.distinct, count.new].map(|count| count.to_string()),
         );
-        table.add_row(row);
+        grid.push(row);
     }
-    for (place, column) in table.column_iter_mut().enumerate() {
-        if place > words {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    text.push_str(&format!("\n{}\n\n", trimmed(&table)));
+    let grid = grid.without_columns_of("levels", &[""]);
+    text.push_str(&format!("\n{}\n", render::draw(&grid, render::width(), false)));
     text.push_str(&format!(
         "{} cells, {} trials, {} distinct questions are asked\n",
         stored.cells.len(),
@@ -125,12 +119,6 @@ fn as_table(ready: &Ready, counts: &[Counts], total: Counts) -> String {
         "trials: questions x presentations x samples; distinct: equal ones once in the cell; new: not asked by a cell above\n",
     );
     text
-}
-
-fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> =
-        table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
 }
 
 fn levels(levels: &serde_json::Map<String, Value>) -> String {

@@ -116,7 +116,8 @@ struct Trial {
 }
 
 fn trial(cases: &Cases, accuracy: f64, resamples: usize, seed: u64) -> Trial {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    // Far from the seeds of the draws, whose streams would else repeat the data's.
+    let mut random = ChaCha8Rng::seed_from_u64(seed | 1 << 40);
     let outcomes = outcomes(cases, accuracy, &mut random);
     let draws = Draws::new(cases.cluster_count, resamples, seed);
     let evaluation =
@@ -139,10 +140,53 @@ fn trial(cases: &Cases, accuracy: f64, resamples: usize, seed: u64) -> Trial {
     }
 }
 
+/// One line of the table; shares in percent.
+pub struct Row {
+    /// The number of items.
+    pub items: usize,
+    /// How often the interval of the report held.
+    pub reported: f64,
+    /// How that interval was made in most replications.
+    pub method: String,
+    /// Its mean width.
+    pub width: f64,
+    /// How often the percentiles of the resampled values held.
+    pub percentile: f64,
+    /// How often Wilson's interval held that takes items for independent.
+    pub alone: f64,
+    /// The mean design effect.
+    pub design_effect: f64,
+}
+
+/// Repeats a setting.
+pub fn simulate(clusters: u32, accuracy: f64, replications: u64, resamples: usize) -> Row {
+    let cases = cases(clusters);
+    let trials: Vec<Trial> = (1..=replications)
+        .into_par_iter()
+        .map(|replication| trial(&cases, accuracy, resamples, replication))
+        .collect();
+    let mean =
+        |of: &dyn Fn(&Trial) -> f64| trials.iter().map(of).sum::<f64>() / trials.len() as f64;
+    let share = |of: fn(&Trial) -> bool| mean(&|trial| if of(trial) { 100.0 } else { 0.0 });
+    let mut methods: BTreeMap<&str, usize> = BTreeMap::new();
+    trials.iter().for_each(|trial| *methods.entry(&trial.method).or_default() += 1);
+    let most = methods.into_iter().max_by_key(|(_, count)| *count);
+    let effects: Vec<f64> = trials.iter().filter_map(|trial| trial.design_effect).collect();
+    Row {
+        items: cases.items.len(),
+        reported: share(|trial| trial.reported),
+        method: most.map(|(method, _)| method.to_owned()).unwrap_or_default(),
+        width: mean(&|trial| trial.width),
+        percentile: share(|trial| trial.percentile),
+        alone: share(|trial| trial.alone),
+        design_effect: effects.iter().sum::<f64>() / effects.len() as f64,
+    }
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>());
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
     let replications = arguments.next().and_then(Result::ok).unwrap_or(4_000);
-    let resamples = arguments.next().and_then(Result::ok).unwrap_or(1_000);
+    let resamples = arguments.next().and_then(Result::ok).unwrap_or(1_000) as usize;
     println!("{replications} replications, {resamples} resamples each, correlation {CORRELATION}");
     println!();
     println!(
@@ -150,27 +194,12 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for clusters in CLUSTERS {
-        let cases = cases(clusters);
         for accuracy in ACCURACIES {
-            let trials: Vec<Trial> = (0..replications)
-                .into_par_iter()
-                .map(|replication| trial(&cases, accuracy, resamples, replication as u64 + 1))
-                .collect();
-            let share = |of: fn(&Trial) -> bool| {
-                100.0 * trials.iter().filter(|trial| of(trial)).count() as f64 / trials.len() as f64
-            };
-            let width = trials.iter().map(|trial| trial.width).sum::<f64>() / trials.len() as f64;
-            let effects: Vec<f64> = trials.iter().filter_map(|trial| trial.design_effect).collect();
-            let mut methods: BTreeMap<&str, usize> = BTreeMap::new();
-            trials.iter().for_each(|trial| *methods.entry(&trial.method).or_default() += 1);
-            let method = methods.iter().max_by_key(|(_, count)| **count).map_or("", |most| *most.0);
+            let row = simulate(clusters, accuracy, replications, resamples);
+            let Row { items, reported, method, width, percentile, alone, design_effect } = row;
             println!(
-                "| {clusters} | {} | {accuracy} | {:.1} % | {method} | {width:.3} | {:.1} % | {:.1} % | {:.2} |",
-                cases.items.len(),
-                share(|trial| trial.reported),
-                share(|trial| trial.percentile),
-                share(|trial| trial.alone),
-                effects.iter().sum::<f64>() / effects.len() as f64,
+                "| {clusters} | {items} | {accuracy} | {reported:.1} % | {method} | {width:.3} | {percentile:.1} % \
+                 | {alone:.1} % | {design_effect:.2} |"
             );
         }
     }

@@ -15,6 +15,21 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Event<'a> {
+    /// Known pairs were put to a source before the run.
+    Probed {
+        /// Its name.
+        source: &'a str,
+        /// Comparisons in which the better reply scored higher.
+        right: usize,
+        /// Comparisons in which both scored the same.
+        tied: usize,
+        /// Comparisons with scores; 0 when the source was not asked.
+        of: usize,
+        /// What is wrong, in words; empty when all is well.
+        findings: Vec<String>,
+        /// What was not checked, and why.
+        notes: Vec<String>,
+    },
     /// The run begins or goes on.
     Started {
         /// Name of the run folder.

@@ -87,6 +87,53 @@ pub fn jitter(salt: u64, attempt: u32) -> f64 {
     (mixed.number() >> 11) as f64 / (1u64 << 53) as f64
 }
 
+/// Calls until every entry of `batch` is answered, failed for good, or was asked `calls.attempts` times.
+///
+/// Only entries whose error may be cured by asking again are asked again, after the longest wait that one of them
+/// needs. `call` gives one result per entry it is handed, in their order, or `None` when its time is over.
+pub async fn retry<Q, T, F>(
+    calls: &Calls,
+    batch: &[Q],
+    mut call: impl FnMut(Vec<Q>) -> F,
+) -> Vec<Result<T, SourceError>>
+where
+    Q: Clone,
+    F: Future<Output = Option<Vec<Result<T, SourceError>>>>,
+{
+    let mut results: Vec<Option<Result<T, SourceError>>> = batch.iter().map(|_| None).collect();
+    let mut open: Vec<usize> = (0..batch.len()).collect();
+    let mut attempt = 1;
+    while !open.is_empty() {
+        let asked: Vec<Q> = open.iter().map(|&place| batch[place].clone()).collect();
+        let answers = match call(asked).await {
+            None => open.iter().map(|_| Err(timed_out(calls.timeout))).collect(),
+            Some(answers) if answers.len() != open.len() => {
+                let message = format!("{} questions, {} answers", open.len(), answers.len());
+                open.iter().map(|_| Err(SourceError::Broken { message: message.clone() })).collect()
+            }
+            Some(answers) => answers,
+        };
+        let mut again = Vec::new();
+        let mut wait = Duration::ZERO;
+        for (&place, answer) in open.iter().zip(answers) {
+            if let Err(error) = &answer
+                && error.may_retry()
+                && attempt < calls.attempts
+            {
+                wait = wait.max(backoff(calls, attempt, error, jitter(place as u64, attempt)));
+                again.push(place);
+            }
+            results[place] = Some(answer);
+        }
+        open = again;
+        attempt += 1;
+        if !open.is_empty() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+    results.into_iter().map(|result| result.expect("every entry was asked once")).collect()
+}
+
 /// A generator behind its lane: what a judge's factory receives.
 pub struct LanedGenerator {
     inner: Arc<dyn Generator>,
@@ -103,40 +150,10 @@ impl LanedGenerator {
 
     /// Asks until every prompt is answered, may not be asked again, or has been asked often enough.
     async fn ask(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
-        let mut results: Vec<Option<Result<Completion, SourceError>>> =
-            batch.iter().map(|_| None).collect();
-        for attempt in 1..=self.calls.attempts {
-            let open: Vec<usize> = (0..batch.len())
-                .filter(|&place| match &results[place] {
-                    None => true,
-                    Some(Err(error)) => error.may_retry(),
-                    Some(Ok(_)) => false,
-                })
-                .collect();
-            if open.is_empty() {
-                break;
-            }
-            if attempt > 1 {
-                let longest = open.iter().filter_map(|&place| match &results[place] {
-                    Some(Err(error)) => {
-                        Some(backoff(&self.calls, attempt - 1, error, jitter(place as u64, attempt)))
-                    }
-                    _ => None,
-                });
-                tokio::time::sleep(longest.max().unwrap_or_default()).await;
-            }
-            let prompts: Vec<Prompt> = open.iter().map(|&place| batch[place].clone()).collect();
-            let call = self.inner.generate(&prompts);
-            let answers = match self.lane.call(self.calls.timeout, call).await {
-                Some(answers) => answers,
-                None => prompts.iter().map(|_| Err(timed_out(self.calls.timeout))).collect(),
-            };
-            for (place, answer) in open.iter().zip(answers) {
-                results[*place] = Some(answer);
-            }
-        }
-        let missing = || SourceError::Broken { message: "a prompt was not answered".to_owned() };
-        results.into_iter().map(|result| result.unwrap_or_else(|| Err(missing()))).collect()
+        let call = |prompts: Vec<Prompt>| async move {
+            self.lane.call(self.calls.timeout, self.inner.generate(&prompts)).await
+        };
+        retry(&self.calls, batch, call).await
     }
 }
 
@@ -191,5 +208,25 @@ mod tests {
             message: String::new(),
         };
         assert_eq!(backoff(&calls(), 1, &error, 0.0), Duration::from_secs(9));
+    }
+
+    #[tokio::test]
+    async fn only_what_may_be_cured_is_asked_again_and_only_as_often_as_allowed() {
+        let calls = Calls { wait: Duration::ZERO, ..calls() };
+        let mut asked = Vec::new();
+        let results = retry(&calls, &["good", "bad", "down"], |batch| {
+            asked.push(batch.clone());
+            let answer = |entry| match entry {
+                "good" => Ok(entry),
+                "bad" => Err(SourceError::Rejected { message: String::new() }),
+                _ => Err(SourceError::Unreachable { message: String::new() }),
+            };
+            std::future::ready(Some(batch.into_iter().map(answer).collect()))
+        })
+        .await;
+        assert_eq!(asked, [vec!["good", "bad", "down"], vec!["down"], vec!["down"]]);
+        let names: Vec<_> =
+            results.iter().map(|result| result.as_ref().map_err(|e| e.name())).collect();
+        assert_eq!(names, [Ok(&"good"), Err("rejected"), Err("unreachable")]);
     }
 }

@@ -17,6 +17,7 @@ pub mod lane;
 pub mod measure;
 pub mod plan;
 pub mod present;
+pub mod probe;
 pub mod ready;
 pub mod recipe;
 pub mod run;

@@ -1,7 +1,6 @@
 //! A plan made ready: items read, protocols settled, sources identified, everything that a run folder keeps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tribunal_api::{Identity, SourceError};
 
@@ -194,21 +193,11 @@ fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
 
 async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
     let calls = &source.calls;
-    let mut attempt = 1;
-    loop {
-        let answer = match tokio::time::timeout(calls.timeout, source.source.identify()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(lane::timed_out(calls.timeout)),
-        };
-        match answer {
-            Err(error) if error.may_retry() && attempt < calls.attempts => {
-                let wait = lane::backoff(calls, attempt, &error, lane::jitter(0, attempt));
-                tokio::time::sleep(wait.min(Duration::from_secs(30))).await;
-                attempt += 1;
-            }
-            done => return done,
-        }
-    }
+    let call = |_: Vec<()>| async {
+        let answer = tokio::time::timeout(calls.timeout, source.source.identify()).await.ok()?;
+        Some(vec![answer])
+    };
+    lane::retry(calls, &[()], call).await.pop().expect("one entry has one result")
 }
 
 fn unreadable(block: &KeyPath, error: &tribunal_api::SuiteError) -> Fault {

@@ -1,8 +1,10 @@
+//! `best-of`: lists of your own, with texts and without.
+
 use serde_json::json;
 use tribunal_api::{Component, Failures, Ties};
 
 use super::*;
-use crate::measured::{example, shared};
+use crate::measured::{credit, example, measure, shared};
 
 fn build(settings: Value) -> Result<Arc<dyn Suite>, SettingsError> {
     let mut registry = Registry::new();
@@ -70,24 +72,119 @@ fn answers_may_be_tables_or_columns() {
     assert_eq!(item.gold, [1.0, 0.0, 0.0]);
 }
 
-/// BENCHMARKS.md 2.5: recorded ratings name items by id and subset, four answers, the first is right.
+const RATINGS: &str = "rewardbench2/composo-judge-scores";
+
+/// Recorded ratings name items by id and subset; there are four answers, of which the first is right.
 #[test]
-fn recorded_ratings_are_items_without_texts() {
-    let Some(path) = shared("rewardbench2/composo-judge-scores/base_full_k8_t0.0.jsonl") else {
-        return;
-    };
-    for count in [json!({ "count": 4 }), json!({ "in": "fields" })] {
-        let mut settings = json!({
-            "path": path, "best": 0, "fields": { "id": "id", "subset": "subset" }
-        });
-        match count.get("count") {
-            Some(count) => settings["count"] = count.clone(),
-            None => settings["fields"]["count"] = json!("full_scores"),
+fn the_length_of_a_recorded_list_may_count_the_answers() {
+    let Some(folder) = shared(RATINGS) else { return };
+    let suite = build(json!({
+        "path": folder.join("base_full_k8_t0.0.jsonl"), "best": 0,
+        "fields": { "id": "id", "subset": "subset", "count": "full_scores" }
+    }));
+    let items = suite.unwrap().items().unwrap().items;
+    assert_eq!(items.len(), 1730);
+    assert!(items.iter().all(|item| !item.has_text() && item.candidates.len() == 4));
+}
+
+/// The means of the values among the first `k`, in the order of the answers; an answer without any was not shown.
+fn ratings(row: &Value, judge: &str, k: usize) -> Outcome {
+    let mut outcome = Outcome::pointwise([]);
+    for (index, values) in row[judge].as_array().unwrap().iter().enumerate() {
+        let values = values.as_array().unwrap().iter().take(k).filter_map(Value::as_f64);
+        let values: Vec<f64> = values.collect();
+        if !values.is_empty() {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let mut one = Outcome::pointwise([mean]).shown;
+            one[0].order = vec![tribunal_api::CandidateIndex(index as u16)];
+            outcome.shown.extend(one);
         }
-        let items = build(settings).unwrap().items().unwrap().items;
-        assert_eq!(items.len(), 1730);
-        let textless = |item: &Item| !item.has_text() && item.candidates.len() == 4;
-        assert!(items.iter().all(textless));
+    }
+    outcome
+}
+
+/// Check values: BENCHMARKS.md 2.5, the table of recorded ratings: items and right ones under the strict rule, then
+/// items, sum of credits, micro and mean of five subsets under the published rule.
+#[test]
+fn recorded_ratings_earn_the_known_figures_under_both_rules() {
+    let Some(folder) = shared(RATINGS) else { return };
+    let known = [
+        ("base_both_k8", "full_scores", 1, (1729, 1240.0), (1730, "1377.7500", "0.7964", "0.7462")),
+        ("base_both_k8", "full_scores", 8, (1730, 1410.0), (1730, "1440.2500", "0.8325", "0.7827")),
+        ("base_both_k8", "mini_scores", 1, (1728, 1119.0), (1730, "1287.0000", "0.7439", "0.6805")),
+        ("base_both_k8", "mini_scores", 8, (1730, 1370.0), (1730, "1397.6667", "0.8079", "0.7475")),
+        (
+            "base_full_k8_t0.0",
+            "full_scores",
+            1,
+            (1726, 1251.0),
+            (1730, "1382.3333", "0.7990", "0.7473"),
+        ),
+        (
+            "base_full_k8_t0.0",
+            "full_scores",
+            8,
+            (1730, 1334.0),
+            (1730, "1409.0000", "0.8145", "0.7589"),
+        ),
+        (
+            "base_full_k8_t0.7",
+            "full_scores",
+            8,
+            (1734, 1412.0),
+            (1734, "1445.9167", "0.8339", "0.7887"),
+        ),
+        ("base_nano_k8", "nano_scores", 1, (1708, 892.0), (1718, "1071.6667", "0.6238", "0.5861")),
+        ("base_nano_k8", "nano_scores", 8, (1718, 1231.0), (1718, "1258.0000", "0.7322", "0.6852")),
+        (
+            "criteria_both_k8",
+            "full_scores",
+            1,
+            (1738, 1299.0),
+            (1742, "1425.5833", "0.8184", "0.7706"),
+        ),
+        (
+            "criteria_both_k8",
+            "full_scores",
+            8,
+            (1741, 1455.0),
+            (1742, "1479.0000", "0.8490", "0.8032"),
+        ),
+        (
+            "criteria_both_k8",
+            "mini_scores",
+            8,
+            (1742, 1419.0),
+            (1742, "1439.6667", "0.8264", "0.7685"),
+        ),
+    ];
+    for (file, judge, k, strict, published) in known {
+        let path = folder.join(format!("{file}.jsonl"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rows: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let suite = build(json!({
+            "path": path, "fields": { "id": "id", "subset": "subset" }, "best": 0, "count": 4
+        }))
+        .unwrap();
+        let items = suite.items().unwrap().items;
+        let graded = |rules: Rules| -> Vec<(Arc<str>, Vec<Grade>)> {
+            let rows = items.iter().zip(&rows);
+            rows.map(|(item, row)| {
+                (item.subset.clone(), suite.grade(item, &ratings(row, judge, k), &rules))
+            })
+            .collect()
+        };
+        let grades = graded(Rules { ties: Ties::Loss, failures: Failures::Exclude });
+        let (right, count) = credit(&grades, "best-of-n", |_| true);
+        assert_eq!((count as usize, right), strict, "{file} {judge} {k}");
+        let grades = graded(Rules::default());
+        let (sum, count) = credit(&grades, "best-of-n", |_| true);
+        let four = |name: &str| format!("{:.4}", measure(&*suite, &grades, name, "").unwrap());
+        let found = (count as usize, format!("{sum:.4}"), four("best-of-n"), four("macro-subsets"));
+        let (n, sum, micro, mean) = published;
+        let expected = (n, sum.to_owned(), micro.to_owned(), mean.to_owned());
+        assert_eq!(found, expected, "{file} {judge} {k}");
     }
 }
 

@@ -1,3 +1,5 @@
+//! JudgeBench: both rules, the published categories, and recorded results on the real files.
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 

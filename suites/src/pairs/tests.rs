@@ -1,3 +1,5 @@
+//! `pairs`: pairs of your own, in every format and by every field map.
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -83,10 +85,12 @@ fn recorded_rewards_are_graded_without_texts() {
 
 #[test]
 fn two_answers_and_a_label_make_a_pair() {
-    let rows = r#"{"q": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}], "r": ["x", "y"], "w": "B"}
+    let rows = r#"{"q": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],"#;
+    let rows = rows.to_owned()
+        + r#" "r": ["x", "y"], "w": "B"}
 {"q": "plain", "r": ["x", "y"], "w": "A>B"}"#;
     let fields = json!({ "fields": { "prompt": "q", "a": "r.0", "b": "r.1", "label": "w" } });
-    let (_folder, suite) = over("d.jsonl", rows, fields);
+    let (_folder, suite) = over("d.jsonl", &rows, fields);
     let items = suite.items().unwrap().items;
     assert_eq!(items[0].gold, [0.0, 1.0]);
     assert_eq!(items[1].gold, [1.0, 0.0]);

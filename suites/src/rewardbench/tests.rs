@@ -1,3 +1,5 @@
+//! RewardBench, first version: sections, weights and earlier test sets.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

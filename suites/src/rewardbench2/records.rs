@@ -193,7 +193,7 @@ fn absent(items: &[Item]) -> Vec<Absent> {
             }
             _ => return None,
         };
-        Some(Absent { what, subset: (found == 0).then(|| Arc::from(*name)) })
+        Some(Absent { what, subset: Some(Arc::from(*name)) })
     });
     absent.collect()
 }

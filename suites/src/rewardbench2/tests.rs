@@ -1,3 +1,5 @@
+//! RewardBench 2: the rule of four, the Ties score, and the mean of the subsets.
+
 use std::path::Path;
 
 use tribunal_api::{Failures, Protocol, Ties};
@@ -202,7 +204,8 @@ fn chance_follows_the_number_of_orders() {
     // ref of 2 and tied of 3 with 2 right. Accurate: 1/2 and 1/3. Clear: the gap must exceed the spread, which
     // of two equal spacings it does half the time, 1/6. Hard: T's three uniform scores have spread s and gap g
     // with joint density 6 (1 - s - g) / 3 of the right order, R's gap exceeds s with (1 - s)^2 / 2:
-    // the integral of (1 - s)^2 / 2 x (1 - 2s)^2 over s from 0 to 1/2, which is 31/480. M adds 0.01 at most, the draws err by 0.003.
+    // the integral of (1 - s)^2 / 2 x (1 - 2s)^2 over s from 0 to 1/2, which is 31/480.
+    // M adds 0.01 at most, the draws err by 0.003.
     let reference = item(TIES, "ref:0", 1, 2);
     let tied = item(TIES, "tied:0", 2, 3);
     let chance = suite.chance_set(TIES, &[&reference, &tied]).unwrap();

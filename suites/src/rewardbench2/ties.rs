@@ -73,9 +73,9 @@ impl Row {
 
 /// The grades `accurate-ref` or `accurate-tied`, `gap` and, with several right answers, `spread`.
 ///
-/// A missing score: `published` reads it as the number -1; `exclude` leaves the row out; `wrong` and `worst` make the row
-/// inaccurate with a gap below every spread; `best` leaves the missing answers out of account, which is what
-/// they can do at best. The formula is strict by itself: the tie rule does not touch it.
+/// A missing score: `published` reads it as the number -1; `exclude` leaves the row out; `wrong` and `worst` make the
+/// row inaccurate with a gap below every spread; `best` leaves the missing answers out of account, which is the most
+/// that they can do for all but the last term. The formula is strict by itself: the tie rule does not touch it.
 pub(super) fn grade(item: &Item, outcome: &Outcome, failures: Failures) -> Vec<Grade> {
     let Some((kind, _)) = parse_id(&item.id) else { return Vec::new() };
     let scores = |indices: &mut dyn Iterator<Item = _>| -> Vec<Option<f64>> {

@@ -1,3 +1,5 @@
+//! RM-Bench: difficulties, domains, and the length control on the real files.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! RMB: sets, scenarios, partial trees, and the length control on the real files.
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 

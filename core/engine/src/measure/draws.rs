@@ -95,7 +95,7 @@ impl Draws {
             random.set_stream((block * LANES + lane) as u64);
             random.set_word_pos(0);
             for _ in 0..self.clusters {
-                let drawn = u64::from(random.next_u32()) * self.clusters as u64 >> 32;
+                let drawn = (u64::from(random.next_u32()) * self.clusters as u64) >> 32;
                 // A count of 256 needs more than 256 clusters, and is then less likely than 1 in 10^500.
                 let count = &mut counts[drawn as usize * LANES + lane];
                 *count = count.saturating_add(1);

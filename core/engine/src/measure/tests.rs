@@ -183,12 +183,8 @@ fn every_resample_is_the_tree_under_the_drawn_counts() {
     outcomes[8] = None;
     let tree = Tree::Average(vec![right("a"), Tree::all("right"), Tree::Set(Arc::from("b"))]);
     let suite = Court::of(vec![("mixed", Standing::Headline, tree)]);
-    let evaluation = Evaluation {
-        suite: &suite,
-        cases: &cases,
-        outcomes: &outcomes,
-        rules: Rules::default(),
-    };
+    let evaluation =
+        Evaluation { suite: &suite, cases: &cases, outcomes: &outcomes, rules: Rules::default() };
     let draws = Draws::new(cases.cluster_count, 150, 3);
     let resampled = resample_headline(&evaluation, &draws).unwrap();
     for (resample, value) in resampled.values.iter().enumerate() {
@@ -257,7 +253,8 @@ fn the_design_effect_is_the_cluster_size_where_clusters_are_of_one_mind() {
 fn the_method_follows_from_what_the_measure_rests_on() {
     let suite = Court::of(vec![("micro", Standing::Headline, Tree::all("right"))]);
     let method = |clusters: u32, size: u32, wrong: u32| {
-        let items: Vec<(&str, u32)> = (0..clusters * size).map(|place| ("a", place / size)).collect();
+        let items: Vec<(&str, u32)> =
+            (0..clusters * size).map(|place| ("a", place / size)).collect();
         let pattern: Vec<bool> = (0..clusters * size).map(|place| place >= wrong).collect();
         let measures = evaluate(&suite, &cases(&items), &verdicts(&pattern), 200);
         named(&measures, "micro", "").method.clone().unwrap()

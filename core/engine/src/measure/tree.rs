@@ -5,7 +5,6 @@
 //! so each sum is kept as one number per cluster that is not 0: a *series*. A *basis* is the pair of
 //! series (credit times weight, weight) of one grade in one subset. Equal series are kept once.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -90,7 +89,7 @@ pub(super) struct Board<'a> {
     pub(super) sets: Vec<SetPart>,
     pub(super) nodes: Vec<Node>,
     known_series: HashMap<Vec<(u32, u64)>, usize>,
-    known_bases: HashMap<(ViewPlace, ScopePlace, Cow<'static, str>, usize), usize>,
+    known_bases: HashMap<(ViewPlace, ScopePlace, String, usize), usize>,
     known_sets: HashMap<(ViewPlace, ScopePlace, Arc<str>), usize>,
 }
 
@@ -157,14 +156,8 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn basis(
-        &mut self,
-        grade: &Cow<'static, str>,
-        subset: usize,
-        view: ViewPlace,
-        scope: ScopePlace,
-    ) -> usize {
-        let key = (view, scope, grade.clone(), subset);
+    fn basis(&mut self, grade: &str, subset: usize, view: ViewPlace, scope: ScopePlace) -> usize {
+        let key = (view, scope, grade.to_owned(), subset);
         if let Some(&known) = self.known_bases.get(&key) {
             return known;
         }
@@ -175,7 +168,7 @@ impl<'a> Board<'a> {
                 continue;
             }
             let grades = &self.views[view.0][item as usize];
-            let found = grades.iter().find(|one| one.name == *grade);
+            let found = grades.iter().find(|one| one.name == grade);
             if let Some(&Grade { credit, weight, .. }) = found {
                 entries.push(Entry { item, credit, weight });
             }

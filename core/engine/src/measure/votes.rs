@@ -154,7 +154,7 @@ fn draw(from: usize, count: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
     let count = count.min(from);
     for place in 0..count {
         let rest = (from - place) as u64;
-        let other = place + (u64::from(random.next_u32()) * rest >> 32) as usize;
+        let other = place + ((u64::from(random.next_u32()) * rest) >> 32) as usize;
         order.swap(place, other);
     }
     order.truncate(count);

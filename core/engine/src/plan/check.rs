@@ -16,11 +16,24 @@ pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
             let known = registry.kinds(component).map(|one| one.card.kind);
             let fault = Fault::unknown_name(block.path.key("kind"), "kinds", &block.kind, known);
             faults.push(fault.hint(format!("`tribunal list {component}s` tells what each kind is")));
+        } else if let Some(fault) = clash(component, block, registry) {
+            faults.push(fault);
         } else if !varied(recipe, &block.path) {
             faults.extend(check(recipe, component, block, registry));
         }
     }
     faults
+}
+
+/// A kind whose settings bear the name of an engine key: they could never be set.
+fn clash(component: Component, block: &Block, registry: &Registry) -> Option<Fault> {
+    let kind = find(component, block, registry)?;
+    let properties = kind.schema.get("properties")?.as_object()?;
+    let taken =
+        section(component).engine_keys().iter().find(|key| properties.contains_key(**key))?;
+    let message = format!("the kind `{}` has a setting `{taken}`, which is an engine key", block.kind);
+    let fault = Fault::new(block.path.key("kind"), message);
+    Some(fault.hint("rename the setting in the plugin"))
 }
 
 /// All faults of a block's settings.

@@ -1,3 +1,5 @@
+//! What a field map finds in records, and what it says when it finds nothing.
+
 use serde_json::json;
 
 use super::*;

@@ -1,0 +1,25 @@
+# What people do with this repository. Each target works on a fresh Debian machine that has Rust and make.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench test-kill
+
+# Arguments for the programs of `make bench`, such as BENCH="--quick".
+BENCH ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Build the program and run a small recipe: several sources on several suites
+	@scripts/demo.sh
+
+test: ## Format, lints, documentation and all daily tests
+	@scripts/test.sh
+
+check: ## The same without running tests
+	@scripts/check.sh
+
+bench: ## Speed and memory on RMB beside a loop that only parses its files, then the inner parts
+	@scripts/bench.sh $(BENCH)
+
+test-kill: ## End a run at 200 random moments and resume it each time
+	@scripts/test-kill.sh

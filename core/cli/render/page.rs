@@ -1,0 +1,284 @@
+//! What a report shows, before it has a format: a head, and a block of grids for every suite.
+
+use std::collections::BTreeSet;
+
+use tribunal_engine::summary::{LENGTH_LINE, ReportRow, SuiteSummary, Summary};
+
+use super::grid::{Grid, Row};
+use super::words::{self, LevelNames, NONE, plain};
+use super::{figures, slices};
+
+/// How much of a summary is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Headlines, groups, and the most telling figures.
+    Telling,
+    /// Everything.
+    Everything,
+}
+
+impl Shown {
+    pub(super) fn of(verbose: bool) -> Self {
+        if verbose { Shown::Everything } else { Shown::Telling }
+    }
+}
+
+/// A report.
+pub(super) struct Page {
+    /// What was run.
+    pub title: String,
+    /// `complete`, or what it is instead, in capitals.
+    pub state: String,
+    /// True when nothing is missing.
+    pub complete: bool,
+    /// Everything that is missing, by name.
+    pub missing: Vec<String>,
+    /// What a reader must know before comparing numbers.
+    pub notes: Vec<String>,
+    /// The sources, one a line; empty unless everything is shown.
+    pub sources: Vec<String>,
+    /// One block a suite.
+    pub blocks: Vec<Block>,
+}
+
+/// A suite of a report.
+pub(super) struct Block {
+    /// The suite with its counts.
+    pub heading: String,
+    /// How it was asked.
+    pub lines: Vec<String>,
+    /// Its tables: measures, figures, slices.
+    pub grids: Vec<Grid>,
+}
+
+impl Page {
+    pub(super) fn of(summary: &Summary, shown: Shown) -> Self {
+        let complete = &summary.complete;
+        let state = complete.words.join(", ");
+        let mut missing: Vec<String> = complete.missing.iter().map(|one| plain(one)).collect();
+        if complete.unanswered > 0 {
+            missing.insert(
+                0,
+                format!("{} of {} trials are answered", complete.answered, complete.planned),
+            );
+        }
+        let sources = summary.run.sources.iter().map(|source| {
+            let identity = if source.identity == source.kind {
+                String::new()
+            } else {
+                format!(", {}", source.identity)
+            };
+            let known =
+                format!("{}: {}{identity}, known by {}", source.name, source.kind, source.strength);
+            plain(&known)
+        });
+        Self {
+            title: plain(&format!("{}, seed {}", summary.run.name, summary.run.seed)),
+            state: if complete.complete { state } else { state.to_uppercase() },
+            complete: complete.complete,
+            missing,
+            notes: summary.notes.iter().map(|note| plain(note)).collect(),
+            sources: if shown == Shown::Everything { sources.collect() } else { Vec::new() },
+            blocks: summary.run.suites.iter().map(|suite| block(summary, suite, shown)).collect(),
+        }
+    }
+}
+
+fn block(summary: &Summary, suite: &SuiteSummary, shown: Shown) -> Block {
+    let rows: Vec<&ReportRow> =
+        summary.measures.iter().filter(|row| row.suite == suite.name).collect();
+    let names = LevelNames::of(rows.iter().copied());
+    let measured: Vec<&ReportRow> = rows
+        .iter()
+        .copied()
+        .filter(|row| row.slice.is_none() && !figures::is_figure(row) && is_shown(row, shown))
+        .collect();
+    let order = Order::of(&measured, &names);
+    let manner = Shared::of(&measured);
+    let mut lines = Vec::new();
+    if !measured.is_empty() {
+        lines.push(manner.line(&measured));
+    }
+    let mut grids = vec![measures(&measured, suite, &names, &order, &manner)];
+    grids.extend(figures::grid(&rows, shown, &names, &order));
+    grids.extend(slices::grid(&rows, suite, shown, &names, &order));
+    grids.retain(|grid| !grid.rows.is_empty());
+    if grids.is_empty() {
+        lines.push("no measures".to_owned());
+    }
+    Block { heading: heading(suite), lines, grids }
+}
+
+fn is_shown(row: &ReportRow, shown: Shown) -> bool {
+    shown == Shown::Everything || matches!(row.standing.as_str(), "headline" | "group")
+}
+
+fn heading(suite: &SuiteSummary) -> String {
+    let kind = if suite.kind == suite.name { String::new() } else { format!(" ({})", suite.kind) };
+    plain(&format!(
+        "suite {}{kind}: {} items in {} clusters; licence: {}",
+        suite.name, suite.items, suite.clusters, suite.licence
+    ))
+}
+
+/// What to add to the name of a suite's own number when part of the suite is not there.
+pub(super) fn suffix(suite: &SuiteSummary) -> &'static str {
+    if !suite.absent.is_empty() {
+        " of what is present"
+    } else if !suite.limited.is_empty() {
+        " of what is kept"
+    } else {
+        ""
+    }
+}
+
+/// The sources of a block in the order of its tables, each with its levels.
+pub(super) struct Order(Vec<(String, String)>);
+
+impl Order {
+    /// By headline, greatest first, where all were asked by one protocol; else in plan order. The length line is last.
+    fn of(rows: &[&ReportRow], names: &LevelNames) -> Self {
+        let headlines: Vec<&ReportRow> =
+            rows.iter().copied().filter(|row| row.headline && row.source != LENGTH_LINE).collect();
+        let protocols: BTreeSet<&str> = headlines.iter().map(|row| row.protocol.as_str()).collect();
+        let mut ranked = headlines;
+        if protocols.len() <= 1 {
+            let value = |row: &ReportRow| row.value.unwrap_or(f64::NEG_INFINITY);
+            ranked.sort_by(|one, other| value(other).total_cmp(&value(one)));
+        }
+        let mut order = Self(Vec::new());
+        for row in ranked.iter().chain(rows) {
+            let entry = (row.source.clone(), names.text(&row.levels));
+            if row.source != LENGTH_LINE && !order.0.contains(&entry) {
+                order.0.push(entry);
+            }
+        }
+        order
+    }
+
+    /// True when there is more than one source or level.
+    pub(super) fn several(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    /// Where a row's source stands; the length line stands behind all.
+    pub(super) fn place(&self, row: &ReportRow, names: &LevelNames) -> usize {
+        let levels = names.text(&row.levels);
+        let place = self.0.iter().position(|entry| entry.0 == row.source && entry.1 == levels);
+        place.unwrap_or(self.0.len())
+    }
+}
+
+/// What all rows of a block have in common is said once, above its table.
+struct Shared {
+    protocol: Option<String>,
+    rules: [bool; 5],
+}
+
+impl Shared {
+    fn of(rows: &[&ReportRow]) -> Self {
+        let protocols: BTreeSet<&str> = rows.iter().map(|row| row.protocol.as_str()).collect();
+        let asked = || rows.iter().filter(|row| row.source != LENGTH_LINE);
+        let first = asked().next().map(|row| words::rules(&row.rules));
+        let same = |part: usize| {
+            asked().all(|row| {
+                first.as_ref().is_none_or(|first| words::rules(&row.rules)[part] == first[part])
+            })
+        };
+        let protocol = match protocols.len() {
+            1 => protocols.first().map(|&one| one.to_owned()),
+            _ => None,
+        };
+        Self { protocol, rules: [0, 1, 2, 3, 4].map(same) }
+    }
+
+    fn line(&self, rows: &[&ReportRow]) -> String {
+        let mut parts: Vec<String> =
+            self.protocol.iter().map(|protocol| format!("asked {protocol}")).collect();
+        let first = rows.iter().find(|row| row.source != LENGTH_LINE).or(rows.first());
+        if let Some(row) = first {
+            let rules = words::rules(&row.rules).into_iter().zip(self.rules);
+            parts.extend(rules.filter(|(_, shared)| *shared).map(|(rule, _)| rule));
+        }
+        if rows.iter().all(|row| row.abstained == 0) {
+            parts.push("no question abstained".to_owned());
+        }
+        parts.join("; ")
+    }
+
+    fn column(&self, row: &ReportRow) -> String {
+        if row.source == LENGTH_LINE {
+            return NONE.to_owned();
+        }
+        let rules = words::rules(&row.rules).into_iter().zip(self.rules);
+        rules.filter(|(_, shared)| !shared).map(|(rule, _)| rule).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The suite's own measures: every measure in the suite's order, and for each the sources.
+fn measures(
+    rows: &[&ReportRow],
+    suite: &SuiteSummary,
+    names: &LevelNames,
+    order: &Order,
+    manner: &Shared,
+) -> Grid {
+    let mut grid = Grid::new()
+        .text("source")
+        .text("levels")
+        .text("measure")
+        .number("value")
+        .number("95 % interval")
+        .number("credit/n")
+        .number("n")
+        .number("clusters")
+        .number("chance")
+        .number("abstained")
+        .text("protocol")
+        .text("rules");
+    let kept = suffix(suite);
+    let mut measured: Vec<(&str, &str)> = Vec::new();
+    for row in rows.iter().filter(|row| row.headline).chain(rows) {
+        if !measured.contains(&(&row.subset, &row.measure)) {
+            measured.push((&row.subset, &row.measure));
+        }
+    }
+    for (place, (subset, measure)) in measured.into_iter().enumerate() {
+        let mut of_measure: Vec<&&ReportRow> =
+            rows.iter().filter(|row| row.subset == subset && row.measure == measure).collect();
+        of_measure.sort_by_key(|row| order.place(row, names));
+        for (within, row) in of_measure.into_iter().enumerate() {
+            grid.rows.push(Row {
+                cells: vec![
+                    plain(&row.source),
+                    names.text(&row.levels),
+                    words::measure(row, kept),
+                    words::number(row.value),
+                    words::interval(row),
+                    words::credit(row),
+                    row.n.to_string(),
+                    row.clusters.to_string(),
+                    words::number(row.chance),
+                    row.abstained.to_string(),
+                    match &manner.protocol {
+                        Some(_) => String::new(),
+                        None => plain(&row.protocol),
+                    },
+                    manner.column(row),
+                ],
+                strong: row.headline,
+                gap: place > 0 && within == 0,
+            });
+        }
+    }
+    let methods: BTreeSet<&str> = rows.iter().filter_map(|row| row.method.as_deref()).collect();
+    if !methods.is_empty() {
+        grid.below
+            .push(format!("intervals: {}", methods.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+    grid.without_columns_of("levels", &[""])
+        .without_columns_of("credit/n", &[NONE])
+        .without_columns_of("abstained", &["0"])
+        .without_columns_of("protocol", &[""])
+        .without_columns_of("rules", &["", NONE])
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The program beside a loop that only parses the same files, then the inner parts alone.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+scripts/ensure-tools.sh
+cargo bench --locked --bench rmb -- "$@"
+echo
+cargo bench --locked --bench parts -- "$@"

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Makes sure that the tools exist which a build needs beyond Rust itself.
+#
+# Build scripts of two dependencies compile C (BLAKE3's vector code, Zstandard), and Rust links through `cc`. Nothing else
+# is needed. As root on a Debian machine the compiler is installed; otherwise the command that would do it is named.
+set -euo pipefail
+
+fail() {
+    echo "error: $1" >&2
+    echo "hint: $2" >&2
+    exit 1
+}
+
+# Installs Debian packages as root, or says how.
+install() {
+    local what=$1
+    shift
+    local command="apt-get install --yes --no-install-recommends $*"
+    if ! command -v apt-get > /dev/null; then
+        fail "$what is missing" "install it with the package manager of this system, then start again"
+    elif [ "$(id -u)" -ne 0 ]; then
+        fail "$what is missing" "run \`sudo $command\`, then start again"
+    fi
+    echo "installing $* for $what" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update --quiet=2 && $command --quiet=2 > /dev/null ||
+        fail "$what could not be installed" "run \`apt-get update && $command\` and read what it says"
+}
+
+if ! command -v cargo > /dev/null && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+    fail "cargo is installed and not on the path" "run \`. ${CARGO_HOME:-$HOME/.cargo}/env\`, then start again"
+fi
+command -v cargo > /dev/null ||
+    fail "Rust is missing" "install Rust 1.90 or newer with rustup, then start again"
+
+# A compiler without the headers of the C library cannot build Zstandard.
+compiles_c() {
+    command -v "${CC:-cc}" > /dev/null &&
+        printf '#include <stdlib.h>\n' | "${CC:-cc}" -x c -fsyntax-only - 2> /dev/null
+}
+compiles_c || install "a C compiler with the headers of the C library" gcc libc6-dev
+command -v cc > /dev/null || install "the linker driver \`cc\`" gcc libc6-dev
+
+# The parts of Rust that the caller names: `ensure-tools.sh fmt clippy`.
+for part in "$@"; do
+    cargo "$part" --version > /dev/null 2>&1 && continue
+    component=$part
+    [ "$part" = fmt ] && component=rustfmt
+    command -v rustup > /dev/null ||
+        fail "\`cargo $part\` is missing" "install the component \`$component\` of Rust, then start again"
+    echo "installing the component $component of Rust" >&2
+    rustup component add "$component"
+done

@@ -1,0 +1,273 @@
+//! A run that ends at any moment loses nothing, repeats nothing, and comes to the same summary.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use tribunal_engine::store::{RunFolder, read_trials};
+
+use crate::program::{Program, root};
+
+/// Kills per test; `make test-kill` asks for 200.
+fn kills() -> usize {
+    std::env::var("TRIBUNAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
+/// A recipe over the sample suites with many small batches, so that there are many moments to be killed at.
+fn recipe() -> String {
+    let data = root().join("examples/data");
+    format!(
+        r#"
+name = "kill"
+seed = 11
+[source.length]
+kind = "baseline.length"
+batch = 1
+[source.coin]
+kind = "baseline.coin"
+samples = 4
+batch = 1
+[source.recorded]
+kind = "baseline.recorded"
+path = "{data}/recorded/scores-rmb.jsonl"
+fields = {{ subset = "subset", id = "id", scores = "scores" }}
+suites = ["rmb"]
+batch = 2
+[suite.rmb]
+kind = "rmb"
+path = "{data}/rmb"
+[suite.rewardbench-2]
+kind = "rewardbench-2"
+path = "{data}/rewardbench-2"
+[suite.rm-bench]
+kind = "rm-bench"
+path = "{data}/rm-bench"
+"#,
+        data = data.display()
+    )
+}
+
+fn start(program: &Program, args: &[&str]) -> Child {
+    program.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The run's trials as bytes of stored lines, whole ones only.
+fn stored_bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder.join("trials")) else { return 0 };
+    entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
+}
+
+/// The summary of a run that nothing disturbed, and how many trials it holds.
+fn undisturbed(program: &Program, recipe: &Path) -> (Vec<u8>, usize) {
+    let out = program.folder().join("whole");
+    let recipe = recipe.to_str().unwrap();
+    program.run(["run", recipe, "-q", "-o", out.to_str().unwrap()]).with_code(0);
+    let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
+    assert_eq!(trials.repeated, 0);
+    (fs::read(out.join("summary.json")).unwrap(), trials.units.len())
+}
+
+/// A small generator of moments, so that a failure can be repeated.
+struct Moments(u64);
+
+impl Moments {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) % below.max(1)
+    }
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    let (summary, count) = undisturbed(&program, &recipe);
+    let total = stored_bytes(&program.folder().join("whole"));
+    let mut moments = Moments(1);
+    let mut round = 0;
+    let mut killed = 0;
+    while killed < kills() {
+        round += 1;
+        assert!(round < 40 * kills(), "the run is over too soon to be killed");
+        let out = program.folder().join(format!("killed-{round}"));
+        let out_text = out.to_str().unwrap().to_owned();
+        let mut first = true;
+        loop {
+            let before = stored_bytes(&out);
+            let args = if first {
+                vec!["run", recipe.to_str().unwrap(), "-q", "-o", &out_text]
+            } else {
+                vec!["resume", &out_text, "-q"]
+            };
+            let mut child = start(&program, &args);
+            // A moment is a number of stored bytes beyond what was there, then a few microseconds more.
+            let mark = before + moments.next(total.saturating_sub(before).max(1));
+            let pause = Duration::from_micros(moments.next(300));
+            let ended = loop {
+                if child.try_wait().unwrap().is_some() {
+                    break true;
+                }
+                if stored_bytes(&out) >= mark && out.join("plan.json").exists() {
+                    std::thread::sleep(pause);
+                    break child.try_wait().unwrap().is_some();
+                }
+            };
+            if ended {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            killed += 1;
+            first = false;
+            if killed >= kills() {
+                program.run(["resume", &out_text, "-q"]).with_code(0);
+                break;
+            }
+        }
+        let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
+        assert_eq!(trials.repeated, 0, "a trial is stored twice in {out_text}");
+        assert_eq!(trials.units.len(), count, "a trial is lost in {out_text}");
+        assert!(fs::read(out.join("summary.json")).unwrap() == summary, "{out_text} differs");
+    }
+}
+
+#[test]
+fn a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_line() {
+    let program = Program::new();
+    let data = root().join("examples/data");
+    let text = format!(
+        "[source.length]\nkind = \"baseline.length\"\n[suite.best-of]\nkind = \"rm-bench\"\npath = \"{}/rm-bench\"\n\
+         subsets = [\"chat\"]\n",
+        data.display()
+    );
+    let recipe = program.write("cut.toml", &text);
+    let out = program.folder().join("run");
+    let out_text = out.to_str().unwrap();
+    program.run(["run", recipe.to_str().unwrap(), "-q", "-o", out_text]).with_code(0);
+    let summary = fs::read(out.join("summary.json")).unwrap();
+    let segment = segments(&out).pop().unwrap();
+    let bytes = fs::read(&segment).unwrap();
+    let folder = RunFolder::open(&out).unwrap();
+    let all = read_trials(&folder).unwrap().units.len();
+    for cut in 0..bytes.len() {
+        fs::write(&segment, &bytes[..cut]).unwrap();
+        let trials = read_trials(&folder).unwrap();
+        let whole = bytes[..cut].iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(trials.units.len(), whole.saturating_sub(1), "cut at byte {cut}");
+        let torn = cut > 0 && bytes[cut - 1] != b'\n';
+        assert_eq!(trials.damage.len(), usize::from(torn), "cut at byte {cut}");
+    }
+    // One cut in the middle of a line, through the program: a message, the rest asked again, the same summary.
+    fs::write(&segment, &bytes[..bytes.len() / 2 + 1]).unwrap();
+    let report = program.run(["report", out_text]).with_code(0);
+    assert!(report.err().contains("is cut off and is asked again"), "{}", report.err());
+    assert!(report.out().to_lowercase().contains("incomplete"), "{}", report.out());
+    program.run(["resume", out_text, "-q"]).with_code(0);
+    assert_eq!(read_trials(&folder).unwrap().units.len(), all);
+    assert_eq!(fs::read(out.join("summary.json")).unwrap(), summary);
+}
+
+#[test]
+fn a_damaged_line_is_skipped_reported_and_asked_again() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    let (summary, count) = undisturbed(&program, &recipe);
+    let out = program.folder().join("whole");
+    let segment = segments(&out).pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&segment, &bytes).unwrap();
+    let out_text = out.to_str().unwrap();
+    let report = program.run(["report", out_text]).with_code(0);
+    assert!(report.err().contains("is damaged"), "{}", report.err());
+    program.run(["resume", out_text, "-q"]).with_code(0);
+    let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
+    assert_eq!((trials.units.len(), trials.repeated), (count, 0));
+    assert_eq!(fs::read(out.join("summary.json")).unwrap(), summary);
+}
+
+#[test]
+fn two_processes_with_different_shards_fill_one_folder() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    let (summary, count) = undisturbed(&program, &recipe);
+    let out = program.folder().join("shared");
+    let out_text = out.to_str().unwrap();
+    let recipe = recipe.to_str().unwrap();
+    let args = |shard| ["run", recipe, "-q", "-o", out_text, "--shard", shard];
+    let mut one = start(&program, &args("0/2"));
+    let mut two = start(&program, &args("1/2"));
+    assert!(one.wait().unwrap().success());
+    assert!(two.wait().unwrap().success());
+    let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
+    assert_eq!((trials.units.len(), trials.repeated), (count, 0));
+    let report = program.run(["report", out_text, "--json"]).with_code(0);
+    assert_eq!(report.0.stdout, summary);
+}
+
+#[test]
+fn the_same_recipe_and_seed_give_the_same_bytes_at_any_concurrency() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    let (summary, _) = undisturbed(&program, &recipe);
+    let export = |out: &str, rows: &str| {
+        program.run(["export", out, "--rows", rows, "--to", "jsonl"]).with_code(0).0.stdout
+    };
+    let whole = program.folder().join("whole");
+    let whole = whole.to_str().unwrap();
+    for (name, keys) in [
+        ("again", vec![]),
+        ("wide", vec!["run.in-flight=16", "source.coin.batch=7", "run.open-sources=3"]),
+        ("narrow", vec!["run.in-flight=1", "source.length.batch=64"]),
+    ] {
+        let out = program.folder().join(name);
+        let out = out.to_str().unwrap();
+        let mut args = vec!["run", recipe.to_str().unwrap(), "-q", "-o", out];
+        for key in &keys {
+            args.extend(["--set", key]);
+        }
+        program.run(args).with_code(0);
+        assert_eq!(fs::read(Path::new(out).join("summary.json")).unwrap(), summary, "{name}");
+        for rows in ["trials", "items"] {
+            assert_eq!(export(out, rows), export(whole, rows), "{name}: {rows}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_stops_the_run_with_a_message_and_it_can_go_on() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    let (summary, _) = undisturbed(&program, &recipe);
+    let out = program.folder().join("full");
+    let out_text = out.to_str().unwrap();
+    // A file-size limit makes writes fail as a full disk does; the shell's unit is 1,024 bytes.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 60; exec {} run {} -o {out_text} --set run.in-flight=1",
+        env!("CARGO_BIN_EXE_tribunal"),
+        recipe.display()
+    );
+    let ran = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(program.folder())
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(said.contains("cannot write"), "{said}");
+    if out.join("plan.json").exists() {
+        program.run(["resume", out_text, "-q"]).with_code(0);
+    } else {
+        program.run(["run", recipe.to_str().unwrap(), "-q", "-o", out_text]).with_code(0);
+    }
+    assert_eq!(fs::read(out.join("summary.json")).unwrap(), summary);
+}
+
+fn segments(out: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(out.join("trials")).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort_by_key(|path| fs::metadata(path).unwrap().len());
+    paths
+}
