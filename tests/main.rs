@@ -1,8 +1,13 @@
 //! Tests of the whole program, through the built binary.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may end")]
+
 mod arrows;
 mod bad_data;
+mod broken_recipes;
+mod check_values;
 mod kill;
+mod order_bias;
 mod program;
 mod schema;
 mod terminal;

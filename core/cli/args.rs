@@ -117,9 +117,6 @@ pub struct AskingArgs {
     /// Take over answers of an earlier run; may be given several times
     #[arg(long, value_name = "FOLDER")]
     pub reuse: Vec<PathBuf>,
-    /// Contact nothing but this machine: sources that need a network fail at once
-    #[arg(long)]
-    pub offline: bool,
     /// Go on although the self-check of a source fails; every report says so
     #[arg(long)]
     pub accept_unverified: bool,

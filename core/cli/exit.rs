@@ -95,10 +95,13 @@ impl From<SummaryError> for Failure {
     fn from(error: SummaryError) -> Self {
         match error {
             SummaryError::Store(error) => error.into(),
-            SummaryError::NoTag { tag, known } => Self::usage(
-                format!("no item has the tag `{tag}`"),
-                format!("use one of: {}", known.join(", ")),
-            ),
+            SummaryError::NoTag { tag, known } => {
+                let hint = match known.is_empty() {
+                    true => "the items of this run have no tags at all".to_owned(),
+                    false => format!("use one of: {}", known.join(", ")),
+                };
+                Self::usage(format!("no item has the tag `{tag}`"), hint)
+            }
             other => Self::new(Exit::Usage, other, None),
         }
     }

@@ -1,10 +1,10 @@
 //! Holding equal texts and equal conversations once.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::HashSet;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use tribunal_api::Turn;
 

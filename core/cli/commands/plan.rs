@@ -82,8 +82,13 @@ fn as_table(ready: &Ready, counts: &[Counts], total: Counts) -> String {
             "suite {} ({}): {} items in {} clusters\n",
             suite.name, suite.kind, suite.items, cases.clusters
         ));
-        for absent in &suite.absent {
+        let few = if suite.absent.len() > 6 { 3 } else { suite.absent.len() };
+        for absent in &suite.absent[..few] {
             text.push_str(&format!("  lacks {}\n", absent.what));
+        }
+        if few < suite.absent.len() {
+            let rest = suite.absent.len() - few;
+            text.push_str(&format!("  lacks {rest} more files or parts (`--json` names them all)\n"));
         }
         for limited in &suite.limited {
             text.push_str(&format!("  limited to {limited}\n"));

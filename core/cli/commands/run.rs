@@ -195,8 +195,8 @@ fn create(
             if fresh { unused(&runs, &name) } else { runs.join(name) }
         }
     };
-    let suites: Vec<_> = ready.suites.iter().map(|cases| cases.as_ref().clone()).collect();
-    Ok(RunFolder::create(path, recipe, stored, &suites, ready.plan.recipe.keep_texts)?)
+    let keep_texts = ready.plan.recipe.keep_texts;
+    Ok(RunFolder::create(path, recipe, stored, &ready.suites, keep_texts)?)
 }
 
 /// The first of `name`, `name-2`, `name-3`... that does not exist.

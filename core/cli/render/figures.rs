@@ -59,7 +59,7 @@ pub(super) fn grid(
         ]);
     }
     let mut grid = grid.without_columns_of("levels", &[""]);
-    grid.caption = Some("figures beside them".to_owned());
+    grid.caption = Some("other figures".to_owned());
     Some(grid)
 }
 

@@ -25,6 +25,8 @@ pub struct Row {
 pub struct Grid {
     /// A line above the header.
     pub caption: Option<String>,
+    /// Title of the column that becomes a heading above its rows where the grid is too wide.
+    pub fold: Option<&'static str>,
     /// The columns.
     pub columns: Vec<Column>,
     /// The rows, each with one cell per column.
@@ -51,20 +53,33 @@ impl Grid {
         self
     }
 
+    /// The width that each column needs, in characters.
+    pub fn widths(&self) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate().map(|(place, column)| {
+            let cells = self.rows.iter().map(|row| row.cells[place].chars().count());
+            cells.max().unwrap_or(0).max(column.title.chars().count())
+        });
+        columns.collect()
+    }
+
+    /// Takes out a column and returns its cells; `None` when there is no such column.
+    pub fn take_column(&mut self, title: &str) -> Option<Vec<String>> {
+        let place = self.columns.iter().position(|column| column.title == title)?;
+        self.columns.remove(place);
+        Some(self.rows.iter_mut().map(|row| row.cells.remove(place)).collect())
+    }
+
     /// Appends a row.
     pub fn push(&mut self, cells: Vec<String>) {
         self.rows.push(Row { cells, ..Row::default() });
     }
 
-    /// Takes out the columns in which every cell is one of these texts.
+    /// The same grid without that column, when every cell of it is one of these texts.
     pub fn without_columns_of(mut self, title: &str, empty: &[&str]) -> Self {
         let place = self.columns.iter().position(|column| column.title == title);
         let Some(place) = place else { return self };
         if self.rows.iter().all(|row| empty.contains(&row.cells[place].as_str())) {
-            self.columns.remove(place);
-            for row in &mut self.rows {
-                row.cells.remove(place);
-            }
+            self.take_column(title);
         }
         self
     }

@@ -7,9 +7,10 @@ use super::page::Page;
 pub(super) fn page(page: &Page) -> String {
     let state = if page.complete { page.state.clone() } else { format!("**{}**", page.state) };
     let mut text = format!("# {}: {state}\n", escaped(&page.title));
-    list(&mut text, page.missing.iter().map(|missing| format!("missing: {missing}")));
-    list(&mut text, page.notes.iter().map(|note| format!("note: {note}")));
-    list(&mut text, page.sources.iter().map(|source| format!("source {source}")));
+    let missing = page.missing.iter().map(|missing| format!("missing: {missing}"));
+    let notes = page.notes.iter().map(|note| format!("note: {note}"));
+    let sources = page.sources.iter().map(|source| format!("source {source}"));
+    list(&mut text, missing.chain(notes).chain(sources));
     for block in &page.blocks {
         text.push_str(&format!("\n## {}\n", escaped(&block.heading)));
         for line in &block.lines {
@@ -54,11 +55,14 @@ fn row(text: &mut String, cells: impl Iterator<Item = String>) {
     text.push_str(&format!("| {} |\n", cells.join(" | ")));
 }
 
-/// Text in which nothing means anything to Markdown but code in backticks.
+/// Text in which nothing means anything to Markdown but code in backticks, where pipes alone are escaped: they would
+/// end a cell of a table there, too.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut code = false;
     for character in text.chars() {
-        if matches!(character, '|' | '*' | '_' | '<' | '\\' | '#') {
+        code ^= character == '`';
+        if character == '|' || (!code && matches!(character, '*' | '_' | '<' | '\\' | '#')) {
             escaped.push('\\');
         }
         escaped.push(character);

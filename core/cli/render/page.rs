@@ -23,6 +23,10 @@ impl Shown {
     }
 }
 
+/// A suite that lacks more than this is told by a few and a count.
+const MOST_LACKS: usize = 6;
+const FEW_LACKS: usize = 3;
+
 /// A report.
 pub(super) struct Page {
     /// What was run.
@@ -55,7 +59,7 @@ impl Page {
     pub(super) fn of(summary: &Summary, shown: Shown) -> Self {
         let complete = &summary.complete;
         let state = complete.words.join(", ");
-        let mut missing: Vec<String> = complete.missing.iter().map(|one| plain(one)).collect();
+        let mut missing = missing(summary, shown);
         if complete.unanswered > 0 {
             missing.insert(
                 0,
@@ -82,6 +86,30 @@ impl Page {
             blocks: summary.run.suites.iter().map(|suite| block(summary, suite, shown)).collect(),
         }
     }
+}
+
+/// Everything that is missing by name; of suites that lack much, a few of it and a count unless everything is shown.
+fn missing(summary: &Summary, shown: Shown) -> Vec<String> {
+    let mut missing: Vec<String> = summary.complete.missing.iter().map(|one| plain(one)).collect();
+    if shown == Shown::Everything {
+        return missing;
+    }
+    for suite in &summary.run.suites {
+        let lacks = plain(&format!("suite `{}` lacks ", suite.name));
+        let all = missing.iter().filter(|one| one.starts_with(&lacks)).count();
+        if all <= MOST_LACKS {
+            continue;
+        }
+        let mut seen = 0;
+        missing.retain(|one| {
+            seen += usize::from(one.starts_with(&lacks));
+            !one.starts_with(&lacks) || seen <= FEW_LACKS
+        });
+        let last = missing.iter().rposition(|one| one.starts_with(&lacks)).map_or(0, |at| at + 1);
+        let rest = all - FEW_LACKS;
+        missing.insert(last, format!("{lacks}{rest} more files or parts (`--verbose` names them all)"));
+    }
+    missing
 }
 
 fn block(summary: &Summary, suite: &SuiteSummary, shown: Shown) -> Block {
@@ -172,7 +200,10 @@ impl Order {
 /// What all rows of a block have in common is said once, above its table.
 struct Shared {
     protocol: Option<String>,
+    /// Rules that are the same everywhere.
     rules: [bool; 5],
+    /// Rules that are varied, so that the levels say them.
+    varied: [bool; 5],
 }
 
 impl Shared {
@@ -189,7 +220,11 @@ impl Shared {
             1 => protocols.first().map(|&one| one.to_owned()),
             _ => None,
         };
-        Self { protocol, rules: [0, 1, 2, 3, 4].map(same) }
+        let varied = |rule: &str| {
+            let named = |key: &String| key.rsplit('.').next() == Some(rule);
+            asked().all(|row| row.levels.keys().any(named))
+        };
+        Self { protocol, rules: [0, 1, 2, 3, 4].map(same), varied: words::RULES.map(varied) }
     }
 
     fn line(&self, rows: &[&ReportRow]) -> String {
@@ -198,7 +233,8 @@ impl Shared {
         let first = rows.iter().find(|row| row.source != LENGTH_LINE).or(rows.first());
         if let Some(row) = first {
             let rules = words::rules(&row.rules).into_iter().zip(self.rules);
-            parts.extend(rules.filter(|(_, shared)| *shared).map(|(rule, _)| rule));
+            let telling = |rule: &String| !words::USUAL_RULES.contains(&rule.as_str());
+            parts.extend(rules.filter(|(_, shared)| *shared).map(|(rule, _)| rule).filter(telling));
         }
         if rows.iter().all(|row| row.abstained == 0) {
             parts.push("no question abstained".to_owned());
@@ -210,8 +246,9 @@ impl Shared {
         if row.source == LENGTH_LINE {
             return NONE.to_owned();
         }
-        let rules = words::rules(&row.rules).into_iter().zip(self.rules);
-        rules.filter(|(_, shared)| !shared).map(|(rule, _)| rule).collect::<Vec<_>>().join(", ")
+        let said = self.rules.into_iter().zip(self.varied).map(|(shared, varied)| shared || varied);
+        let rules = words::rules(&row.rules).into_iter().zip(said);
+        rules.filter(|(_, said)| !said).map(|(rule, _)| rule).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -276,6 +313,7 @@ fn measures(
         grid.below
             .push(format!("intervals: {}", methods.into_iter().collect::<Vec<_>>().join(", ")));
     }
+    grid.fold = Some("measure");
     grid.without_columns_of("levels", &[""])
         .without_columns_of("credit/n", &[NONE])
         .without_columns_of("abstained", &["0"])

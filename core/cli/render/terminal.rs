@@ -2,7 +2,7 @@
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table,
-    TableStyle,
+    TableStyle, Width,
 };
 
 use super::grid::{Column, Grid, Row};
@@ -48,11 +48,56 @@ fn strong(text: &str, colour: bool) -> String {
     if colour { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-/// A grid as lines without trailing blanks. Text columns are wrapped to `width`; numbers never are.
+/// Between two columns.
+const GAP: usize = 2;
+
+/// Text columns are not wrapped below this width.
+const NARROWEST: usize = 12;
+
+/// A grid as lines without trailing blanks. Where it is wider than `width`, its folding column becomes a heading
+/// above its rows; without one, text columns are wrapped. Numbers never are.
 pub fn draw(grid: &Grid, width: Option<usize>, colour: bool) -> String {
+    let widths = grid.widths();
+    let natural = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    let too_wide = width.filter(|width| natural > *width);
+    let lines = match (too_wide, grid.fold) {
+        (Some(_), Some(fold)) => folded(grid.clone(), fold, colour),
+        (Some(width), None) => drawn(grid, Some(width), colour),
+        (None, _) => drawn(grid, None, colour),
+    };
+    let mut text = String::new();
+    let caption = grid.caption.iter().map(|caption| format!("{caption}:"));
+    for line in caption.chain(lines).chain(grid.below.iter().cloned()) {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The lines of a grid, each run of equal cells in the folding column named once, above its rows.
+fn folded(mut grid: Grid, fold: &str, colour: bool) -> Vec<String> {
+    const HEAD: usize = 2;
+    let headings = grid.take_column(fold).unwrap_or_default();
+    grid.rows.iter_mut().for_each(|row| row.gap = false);
+    let mut lines = drawn(&grid, None, colour).into_iter();
+    let mut result: Vec<String> = lines.by_ref().take(HEAD).collect();
+    let mut above: Option<&String> = None;
+    for (heading, line) in headings.iter().zip(lines) {
+        if above != Some(heading) {
+            result.extend(above.map(|_| String::new()));
+            result.push(strong(heading, colour));
+            above = Some(heading);
+        }
+        result.push(line);
+    }
+    result
+}
+
+/// The header, a rule, and the rows: a line each unless they are wrapped.
+fn drawn(grid: &Grid, wrapped: Option<usize>, colour: bool) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(STYLE);
-    match width {
+    match wrapped {
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic);
             table.set_width(u16::try_from(width).unwrap_or(u16::MAX));
@@ -73,19 +118,17 @@ pub fn draw(grid: &Grid, width: Option<usize>, colour: bool) -> String {
         }
         table.add_row(cells(&grid.columns, row, colour));
     }
-    for (column, shown) in grid.columns.iter().zip(table.column_iter_mut()) {
-        shown.set_padding((0, 2));
+    let widths = grid.widths();
+    for ((column, natural), shown) in grid.columns.iter().zip(widths).zip(table.column_iter_mut()) {
+        shown.set_padding((0, 1));
         if column.number {
             shown.set_constraint(ColumnConstraint::ContentWidth);
+        } else if wrapped.is_some() {
+            let least = u16::try_from(natural.min(NARROWEST) + 1).unwrap_or(u16::MAX);
+            shown.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
     }
-    let mut text = String::new();
-    let caption = grid.caption.iter().map(|caption| format!("{caption}:"));
-    for line in caption.chain(table.lines()).chain(grid.below.iter().cloned()) {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    table.lines().collect()
 }
 
 fn cells(columns: &[Column], row: &Row, colour: bool) -> Vec<Cell> {

@@ -104,6 +104,12 @@ pub(super) fn bare(value: &Value) -> String {
     }
 }
 
+/// The keys of the parts of [`rules`].
+pub(super) const RULES: [&str; 5] = ["order", "samples", "combiner", "ties", "failures"];
+
+/// Rules that go without saying where all rows share them.
+pub(super) const USUAL_RULES: [&str; 2] = ["1 sample", "mean-score"];
+
 /// The rules in a few words, part by part, in a fixed order.
 pub(super) fn rules(rules: &RuleWords) -> [String; 5] {
     let several = |count: u32| if count == 1 { "" } else { "s" };

@@ -3,9 +3,10 @@
 mod sampling;
 mod stored;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use rayon::prelude::*;
 use tribunal_api::{Absent, Candidate, Cluster, Item, Loaded, Turn};
 

@@ -158,7 +158,8 @@ fn nothing_to_do(recipe: &Recipe) -> Fault {
 /// Generators by the digest of their kind and settings, shared between the sources that name them.
 pub(crate) type Generators = BTreeMap<Digest, Arc<dyn Generator>>;
 
-/// Reads the ids of an `items` key: the list itself, or a file that holds a JSON list or one id a line.
+/// Reads the ids of an `items` key: the list itself, or a file that holds a JSON list or one id a line. Of a JSON
+/// table with several lists, `FILE#KEY` names one.
 ///
 /// # Errors
 ///
@@ -168,10 +169,15 @@ pub(crate) fn item_ids(items: &Items) -> Result<BTreeSet<String>, String> {
         Items::List(ids) => return Ok(ids.iter().cloned().collect()),
         Items::File(path) => path,
     };
-    read_ids(path).map_err(|reason| format!("cannot read the item ids of `{}`: {reason}", path.display()))
+    let text = path.to_string_lossy();
+    let (path, key) = match text.rsplit_once('#') {
+        Some((file, key)) if !path.exists() => (Path::new(file), Some(key)),
+        _ => (path.as_path(), None),
+    };
+    read_ids(path, key).map_err(|reason| format!("cannot read the item ids of `{}`: {reason}", path.display()))
 }
 
-fn read_ids(path: &Path) -> Result<BTreeSet<String>, String> {
+fn read_ids(path: &Path, key: Option<&str>) -> Result<BTreeSet<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|cause| cause.to_string())?;
     if path.extension().is_none_or(|extension| extension != "json") {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -179,15 +185,9 @@ fn read_ids(path: &Path) -> Result<BTreeSet<String>, String> {
     }
     let value: Value = serde_json::from_str(&text).map_err(|cause| cause.to_string())?;
     let list = match &value {
-        Value::Array(list) => list,
-        Value::Object(table) => {
-            let lists: Vec<&Vec<Value>> = table.values().filter_map(Value::as_array).collect();
-            match lists.as_slice() {
-                [only] => *only,
-                _ => return Err(format!("{} lists are in the table, one is needed", lists.len())),
-            }
-        }
-        _ => return Err("neither a list nor a table with a list".to_owned()),
+        Value::Array(list) if key.is_none() => list,
+        Value::Object(table) => list_of(table, key)?,
+        _ => return Err("it holds neither a list nor a table with a list".to_owned()),
     };
     list.iter()
         .map(|id| match id {
@@ -196,6 +196,21 @@ fn read_ids(path: &Path) -> Result<BTreeSet<String>, String> {
             other => Err(format!("`{other}` is not an id")),
         })
         .collect()
+}
+
+/// The list under `key`, or the only list there is.
+fn list_of<'a>(table: &'a Map<String, Value>, key: Option<&str>) -> Result<&'a Vec<Value>, String> {
+    let lists: Vec<(&String, &Vec<Value>)> =
+        table.iter().filter_map(|(name, value)| Some((name, value.as_array()?))).collect();
+    let found = match key {
+        Some(key) => lists.iter().find(|(name, _)| *name == key),
+        None if lists.len() == 1 => lists.first(),
+        None => None,
+    };
+    found.map(|(_, list)| *list).ok_or_else(|| {
+        let names: Vec<String> = lists.iter().map(|(name, _)| format!("`{name}`")).collect();
+        format!("it holds the lists {}; name one as `FILE#KEY`", names.join(", "))
+    })
 }
 
 /// The engine's order for a recipe's word, with what `published` means for the suite.

@@ -82,7 +82,7 @@ impl Loaded {
         for cell in &plan.cells {
             match plan::settle(&plan, cell, &suites[cell.suite]) {
                 Ok(manner) => manners.push(manner),
-                Err(fault) => faults.push(fault),
+                Err(fault) => faults.push(*fault),
             }
         }
         plan.recipe.faults(faults).or_else(Self { plan, suites, manners, limit })

@@ -3,11 +3,11 @@
 mod batch;
 mod queue;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use foldhash::HashSet;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tribunal_api::Strength;
@@ -167,11 +167,10 @@ pub async fn drive(
         budget: options.budget,
     });
     take_over(ready, options, &shared, &mut known)?;
-    let queues = queue::queues(ready, options.shard, &known);
+    let (queues, known) = queue::queues(ready, options.shard, &known);
     let units = queues.iter().map(Vec::len).sum();
-    let mine = queue::planned(ready, options.shard);
     let run = folder.path().file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    shared.tell(&Event::Started { run: &run, units, known: mine - units });
+    shared.tell(&Event::Started { run: &run, units, known });
     let stopped_sources = ask_all(ready, queues, options, &shared).await?;
     let interrupted = shared.stop.stopped();
     let over_budget = shared.over_budget();
@@ -179,7 +178,7 @@ pub async fn drive(
     let end = End {
         answered,
         unanswered: units - answered,
-        known: mine - units,
+        known,
         interrupted,
         over_budget: over_budget.filter(|_| answered < units),
         stopped_sources,

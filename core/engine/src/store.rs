@@ -11,7 +11,9 @@ mod trials;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tribunal_api::Absent;
 
@@ -131,7 +133,7 @@ impl RunFolder {
         path: impl Into<PathBuf>,
         recipe: &str,
         plan: &StoredPlan,
-        suites: &[Cases],
+        suites: &[Arc<Cases>],
         keep_texts: bool,
     ) -> Result<Self, StoreError> {
         let folder = Self { path: path.into() };
@@ -146,12 +148,9 @@ impl RunFolder {
         fs::create_dir_all(&trials).map_err(|cause| StoreError::io("create", &trials, cause))?;
         folder.replace("recipe.toml", |file| file.write_all(recipe.as_bytes()))?;
         folder.replace("items.jsonl", |file| {
-            for (place, cases) in suites.iter().enumerate() {
-                for case in &cases.cases {
-                    write_line(file, &cases::row(place, case, keep_texts))?;
-                }
-            }
-            Ok(())
+            suites.iter().enumerate().try_for_each(|(place, cases)| {
+                rows(place, cases, keep_texts)?.iter().try_for_each(|part| file.write_all(part))
+            })
         })?;
         folder.replace("plan.json", |file| {
             serde_json::to_writer_pretty(&mut *file, plan)?;
@@ -205,7 +204,6 @@ impl RunFolder {
     ///
     /// When the file cannot be read or a line does not hold an item.
     pub fn items(&self, plan: &StoredPlan) -> Result<Vec<Cases>, StoreError> {
-        use rayon::prelude::*;
         let path = self.file("items.jsonl");
         let text = fs::read(&path).map_err(|cause| StoreError::io("read", &path, cause))?;
         let lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
@@ -265,6 +263,21 @@ impl RunFolder {
             StoreError::io("write", &path, cause)
         })
     }
+}
+
+/// The lines of a suite's items, in order, in parts made side by side.
+fn rows(suite: usize, cases: &Cases, keep_texts: bool) -> io::Result<Vec<Vec<u8>>> {
+    cases
+        .cases
+        .par_chunks(512)
+        .map(|part| {
+            let mut lines = Vec::with_capacity(512 * part.len());
+            for case in part {
+                write_line(&mut lines, &cases::row(suite, case, keep_texts))?;
+            }
+            Ok(lines)
+        })
+        .collect()
 }
 
 /// One JSON value and a line end.

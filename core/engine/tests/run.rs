@@ -1,5 +1,7 @@
 //! Runs against sources and a suite made for the test: retries, failures, resuming, reuse, sharing, judges.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may end")]
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -313,8 +315,8 @@ impl Scene {
     }
 
     fn run_folder(&self, ready: &Ready, name: &str) -> RunFolder {
-        let suites: Vec<_> = ready.suites.iter().map(|suite| suite.as_ref().clone()).collect();
-        RunFolder::create(self.folder.path().join(name), "", &ready.stored, &suites, false).unwrap()
+        let path = self.folder.path().join(name);
+        RunFolder::create(path, "", &ready.stored, &ready.suites, false).unwrap()
     }
 
     async fn drive(&self, ready: &Ready, folder: &RunFolder, options: &Options) -> End {

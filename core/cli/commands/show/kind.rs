@@ -208,7 +208,7 @@ fn type_words(schema: &Value) -> String {
             }
         }
     }
-    words.join(" | ")
+    if words.is_empty() { "any".to_owned() } else { words.join(" | ") }
 }
 
 fn type_word(name: &str, schema: &Value) -> String {
@@ -259,11 +259,11 @@ fn about_key(key: &str) -> &'static str {
     match key {
         "suites" => "names of the suites it is asked about; all when left out",
         "order" => {
-            "orders in which candidates are shown: seeded, both, rotations, random:m, swap-first, given"
+            "orders in which candidates are shown: published, seeded, both, rotations, random:m, swap-first, given"
         }
         "samples" => "draws of each question, for sources whose answers differ",
         "failures" => {
-            "what a question without readout is worth: published, wrong, exclude, worst, best"
+            "what a question without readout is worth: published, wrong, exclude"
         }
         "ties" => "what a tie is worth: published, loss, half, split",
         "timeout" => "longest wait for one call, as \"60s\"",

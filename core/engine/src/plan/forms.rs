@@ -17,14 +17,14 @@ use crate::recipe;
 ///
 /// A fault at the source's block when it cannot be asked about a subset: its arity does not fit, or it reads
 /// texts and an item has none.
-pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Manner, Fault> {
+pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Manner, Box<Fault>> {
     let source = &plan.sources[cell.source];
     let suite = &plan.suites[cell.suite];
     let mut counts: BTreeMap<Arc<str>, (usize, usize)> = BTreeMap::new();
     for case in &cases.cases {
         if let Some(reason) = conformance::cannot_read(source.source.reads(), &case.item) {
-            return Err(fault(source, suite, reason)
-                .hint("ask sources that look answers up by key, such as `baseline.recorded`"));
+            let hint = "ask sources that look answers up by key, such as `baseline.recorded`";
+            return Err(Box::new(fault(source, suite, reason).hint(hint)));
         }
         let count = case.item.candidates.len();
         counts
@@ -39,7 +39,10 @@ pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Manner, Fault> 
             Some(protocol) => {
                 forms.insert(subset, Form { protocol, contest });
             }
-            None => return Err(misfit(source, suite, &subset, contest, counts, cell.protocol)),
+            None => {
+                let fault = misfit(source, suite, &subset, contest, counts, cell.protocol);
+                return Err(Box::new(fault));
+            }
         }
     }
     Ok(Manner {

@@ -37,7 +37,14 @@ pub(super) struct Asking {
     limits: Limits,
     lane: Lane,
     seed: u64,
-    cells: Arc<[(Arc<str>, Arc<Cases>, Manner)]>,
+    cells: Arc<[AskedCell]>,
+}
+
+/// What of a cell it takes to ask its questions.
+struct AskedCell {
+    suite: Arc<str>,
+    cases: Arc<Cases>,
+    manner: Manner,
 }
 
 impl Asking {
@@ -48,9 +55,10 @@ impl Asking {
             .stored
             .cells
             .iter()
-            .map(|cell| {
-                let name = ready.plan.suites[cell.suite].name.clone();
-                (name, ready.suites[cell.suite].clone(), cell.manner.clone())
+            .map(|cell| AskedCell {
+                suite: ready.plan.suites[cell.suite].name.clone(),
+                cases: ready.suites[cell.suite].clone(),
+                manner: cell.manner.clone(),
             })
             .collect();
         Self {
@@ -67,7 +75,7 @@ impl Asking {
     }
 
     fn question(&self, pending: &Pending) -> Question {
-        let (suite, cases, manner) = &self.cells[pending.cell as usize];
+        let AskedCell { suite, cases, manner } = &self.cells[pending.cell as usize];
         let case = &cases.cases[pending.case as usize];
         ask::question(suite, case, &pending.unit, &self.asked, manner, self.seed)
     }

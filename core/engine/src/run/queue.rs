@@ -1,7 +1,8 @@
 //! What is left to ask: the units of all cells, each once, in plan order.
 
-use std::collections::HashSet;
 use std::str::FromStr;
+
+use foldhash::{HashSet, HashSetExt};
 
 use crate::ask::{self, Unit};
 use crate::cases::Case;
@@ -48,27 +49,29 @@ pub(super) struct Pending {
     pub unit: Unit,
 }
 
-/// For every source, the units that are planned and not known, each once, in plan order.
+/// For every source, the units of this process's part that are planned and not known, each once, in plan order;
+/// and how many different units are known already.
 pub(super) fn queues(
     ready: &Ready,
     shard: Option<Shard>,
     known: &HashSet<Digest>,
-) -> Vec<Vec<Pending>> {
+) -> (Vec<Vec<Pending>>, usize) {
     let mut queues: Vec<Vec<Pending>> = ready.stored.sources.iter().map(|_| Vec::new()).collect();
+    let mut found = 0;
     let mut seen = HashSet::new();
     each_unit(ready, |place, cell, case_place, _, unit| {
         let mine = shard.is_none_or(|shard| shard.holds(unit.question));
-        if mine && !known.contains(&unit.id) && seen.insert(unit.id) {
+        if !mine || !seen.insert(unit.id) {
+            return;
+        }
+        if known.contains(&unit.id) {
+            found += 1;
+        } else {
             let pending = Pending { cell: place as u32, case: case_place as u32, unit };
             queues[cell.source].push(pending);
         }
     });
-    queues
-}
-
-/// How many different units this process's part holds, known or not.
-pub(super) fn planned(ready: &Ready, shard: Option<Shard>) -> usize {
-    wanted(ready, shard, |_| true).len()
+    (queues, found)
 }
 
 /// The different units of this process's part, of the sources that `admit` admits.

@@ -1,10 +1,11 @@
 //! Reading trials: the union of all segments, torn lines skipped and reported.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use foldhash::{HashMap, HashMapExt};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tribunal_api::{Abstention, Answer, Readout, Reason, Score};

@@ -61,7 +61,7 @@ impl Stored {
 
     /// How many different units a cell plans, and how many of them are answered.
     pub fn answered(&self, cell: &StoredCell) -> (usize, usize) {
-        let mut planned = std::collections::HashSet::new();
+        let mut planned = foldhash::HashSet::default();
         for case in &self.suites[cell.suite].cases {
             planned.extend(self.units(cell, case).into_iter().map(|unit| unit.id));
         }
