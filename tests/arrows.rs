@@ -26,6 +26,7 @@ const TABLE: [Crate; 11] = [
             "annotate-snippets",
             "blake3",
             "crc32fast",
+            "foldhash",
             "rand_chacha",
             "rayon",
             "statrs",
@@ -52,7 +53,7 @@ const TABLE: [Crate; 11] = [
     Crate {
         name: "tribunal-suites",
         ours: &["tribunal-api", "tribunal-tables"],
-        others: Some(&["rayon", "strsim"]),
+        others: Some(&["foldhash", "rayon", "strsim"]),
     },
     Crate {
         name: "tribunal",

@@ -49,7 +49,10 @@ fn truncated_json_is_refused_with_its_line() {
 
 #[test]
 fn a_wrong_key_is_named_with_the_record() {
-    let text = format!("[{PAIR}, {}]", PAIR.replace("\"reject\"", "\"rejected\"").replace("\"1\"", "\"2\""));
+    let text = format!(
+        "[{PAIR}, {}]",
+        PAIR.replace("\"reject\"", "\"rejected\"").replace("\"1\"", "\"2\"")
+    );
     refused(&rmb(&Program::new(), text.as_bytes()), &["S1.json", "record 2", "reject", "rejected"]);
 }
 
@@ -61,7 +64,10 @@ fn nan_is_refused_with_its_line() {
 
 #[test]
 fn a_duplicate_id_is_refused_with_both_records() {
-    refused(&rmb(&Program::new(), format!("[{PAIR},{PAIR}]").as_bytes()), &["S1.json", "record", "`1`"]);
+    refused(
+        &rmb(&Program::new(), format!("[{PAIR},{PAIR}]").as_bytes()),
+        &["S1.json", "record", "`1`"],
+    );
 }
 
 #[test]

@@ -55,14 +55,25 @@ fn the_example_in_every_help_works() {
     let program = Program::new();
     // The examples name files of the repository; runs land in the scratch folder beside a link to it.
     std::os::unix::fs::symlink(root().join("examples"), program.folder().join("examples")).unwrap();
-    let verbs =
-        ["run", "plan", "validate", "resume", "report", "list", "show", "export", "init", "completions"];
+    let verbs = [
+        "run",
+        "plan",
+        "validate",
+        "resume",
+        "report",
+        "list",
+        "show",
+        "export",
+        "init",
+        "completions",
+    ];
     let path = std::env::var("PATH").unwrap();
     let folder = std::path::Path::new(env!("CARGO_BIN_EXE_tribunal")).parent().unwrap();
     program.run(["run", &demo(), "-q"]).with_code(0);
     for verb in verbs {
         let help = program.run([verb, "--help"]).with_code(0).out();
-        let (_, examples) = help.split_once("Example").unwrap_or_else(|| panic!("{verb} has no example"));
+        let (_, examples) =
+            help.split_once("Example").unwrap_or_else(|| panic!("{verb} has no example"));
         for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tribunal ")) {
             let ran = std::process::Command::new("bash")
                 .args(["-c", line])

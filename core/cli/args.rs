@@ -19,7 +19,9 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a recipe: ask every source, store every answer, print the report
-    #[command(after_help = "Example:\n  tribunal run examples/recipes/01-first.toml\n\nA second start of the same recipe goes on where the first one stopped.")]
+    #[command(
+        after_help = "Example:\n  tribunal run examples/recipes/01-first.toml\n\nA second start of the same recipe goes on where the first one stopped."
+    )]
     Run(RunArgs),
     /// Count what a recipe would ask, without asking
     #[command(after_help = "Example:\n  tribunal plan examples/recipes/01-first.toml")]
@@ -37,16 +39,22 @@ pub enum Command {
     #[command(after_help = "Example:\n  tribunal list sources")]
     List(ListArgs),
     /// Show a kind with its settings and an example, or one item of a run
-    #[command(after_help = "Examples:\n  tribunal show baseline.length\n  tribunal show latest --suite rmb --id 12")]
+    #[command(
+        after_help = "Examples:\n  tribunal show baseline.length\n  tribunal show latest --suite rmb --id 12"
+    )]
     Show(ShowArgs),
     /// Write trials or items of a run as a table
-    #[command(after_help = "Example:\n  tribunal export latest --rows trials --to csv -o trials.csv")]
+    #[command(
+        after_help = "Example:\n  tribunal export latest --rows trials --to csv -o trials.csv"
+    )]
     Export(ExportArgs),
     /// Write a commented recipe that runs
     #[command(after_help = "Example:\n  tribunal init first.toml && tribunal run first.toml")]
     Init(InitArgs),
     /// Print completions for a shell
-    #[command(after_help = "Example:\n  tribunal completions bash > ~/.local/share/bash-completion/completions/tribunal")]
+    #[command(
+        after_help = "Example:\n  tribunal completions bash > ~/.local/share/bash-completion/completions/tribunal"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use tribunal_api::Registry;
+use tribunal_engine::plan::settings_faults;
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::RunFolder;
 
@@ -29,10 +31,10 @@ pub fn completions(shell: Shell) -> Result<Exit, Failure> {
 }
 
 /// The recipe of a command line, `--set` and `--seed` put in.
-pub fn read_recipe(args: &RecipeArgs) -> Result<Recipe, Failure> {
+pub fn read_recipe(args: &RecipeArgs, registry: &Registry) -> Result<Recipe, Failure> {
     let mut sets = args.sets.clone();
     sets.extend(args.seed.map(|seed| format!("seed={seed}")));
-    Ok(Recipe::load(&args.recipe, &sets)?)
+    Ok(Recipe::load_with(&args.recipe, &sets, |recipe| settings_faults(recipe, registry))?)
 }
 
 /// The run folder that a person names: a path, a name below `runs`, or `latest`.

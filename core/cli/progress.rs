@@ -134,8 +134,11 @@ impl Reporter for Progress {
                 state.started = Instant::now();
                 state.last_line = state.started;
                 state.units = *units;
-                let already =
-                    if *known > 0 { format!(", {known} are stored already") } else { String::new() };
+                let already = if *known > 0 {
+                    format!(", {known} are stored already")
+                } else {
+                    String::new()
+                };
                 state.say(&format!("run {run}: {units} trials to ask{already}"));
                 if std::io::stderr().is_terminal() && *units > 0 {
                     state.bar = Some(bar(*units));
@@ -143,6 +146,16 @@ impl Reporter for Progress {
             }
             Event::Reused { folder, units } => {
                 state.say(&format!("{units} answers are taken over from {folder}"));
+            }
+            Event::Probed { source, right, of, findings, .. } => {
+                if self.level == Level::Verbose || !findings.is_empty() {
+                    state.say(&format!(
+                        "self-check of source `{source}`: {right} of {of} known pairs right"
+                    ));
+                }
+                for finding in findings {
+                    state.say(&format!("warning: source `{source}`: {finding}"));
+                }
             }
             Event::Source { source, units, identity } => {
                 state.source = (*source).to_owned();
@@ -169,7 +182,10 @@ impl Reporter for Progress {
             }
             Event::Unanswered { source, units, error, .. } => {
                 state.unanswered += units;
-                state.trouble(format!("warning: source `{source}` left trials unanswered: {error}"), *units);
+                state.trouble(
+                    format!("warning: source `{source}` left trials unanswered: {error}"),
+                    *units,
+                );
                 state.advance();
             }
             Event::SourceStopped { source, reason } => {
@@ -192,9 +208,10 @@ impl Reporter for Progress {
                 } else {
                     String::new()
                 };
-                state.say(&format!("{answered} trials answered in {seconds:.1} s, {rate:.0}/s{left}{more}"));
+                state.say(&format!(
+                    "{answered} trials answered in {seconds:.1} s, {rate:.0}/s{left}{more}"
+                ));
             }
-            _ => {}
         }
     }
 }

@@ -8,16 +8,17 @@ use tribunal_engine::run::{self, Counts};
 
 use crate::args::PlanArgs;
 use crate::commands::read_recipe;
-use crate::render::{self, Grid};
 use crate::exit::{Exit, Failure, print};
+use crate::render::{self, Grid};
 
 /// Prints the cells of a recipe and how many trials they hold.
 pub fn plan(args: &PlanArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe)?;
+    let recipe = read_recipe(&args.recipe, registry)?;
     let loaded = Loaded::read(Plan::resolve(&recipe, registry)?, args.recipe.limit)?;
     let ready = loaded.assume();
     let (cells, total) = run::counts(&ready);
-    let text = if args.json { as_json(&ready, &cells, total) } else { as_table(&ready, &cells, total) };
+    let text =
+        if args.json { as_json(&ready, &cells, total) } else { as_table(&ready, &cells, total) };
     print(&text)?;
     Ok(Exit::Success)
 }
@@ -88,13 +89,16 @@ fn as_table(ready: &Ready, counts: &[Counts], total: Counts) -> String {
         }
         if few < suite.absent.len() {
             let rest = suite.absent.len() - few;
-            text.push_str(&format!("  lacks {rest} more files or parts (`--json` names them all)\n"));
+            text.push_str(&format!(
+                "  lacks {rest} more files or parts (`--json` names them all)\n"
+            ));
         }
         for limited in &suite.limited {
             text.push_str(&format!("  limited to {limited}\n"));
         }
     }
-    let mut grid = Grid::new().text("source").text("suite").text("levels").text("protocol").text("order");
+    let mut grid =
+        Grid::new().text("source").text("suite").text("levels").text("protocol").text("order");
     for number in ["samples", "items", "trials", "distinct", "new"] {
         grid = grid.number(number);
     }

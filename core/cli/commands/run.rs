@@ -21,7 +21,7 @@ use crate::{exit, render};
 
 /// Runs a recipe.
 pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe)?;
+    let recipe = read_recipe(&args.recipe, registry)?;
     let plan = Plan::resolve(&recipe, registry)?;
     let loaded = Loaded::read(plan, args.recipe.limit)?;
     let text = std::fs::read_to_string(&args.recipe.recipe).unwrap_or_default();
@@ -57,7 +57,8 @@ impl Asking {
             (false, true) => Level::Verbose,
             (false, false) => Level::Normal,
         };
-        let options = Options { shard: shard(args)?, reuse: args.reuse.clone(), ..Options::default() };
+        let options =
+            Options { shard: shard(args)?, reuse: args.reuse.clone(), ..Options::default() };
         Ok(Self {
             options,
             accept_unverified: args.accept_unverified,
@@ -100,8 +101,8 @@ pub fn ask(
     for warning in warnings(&ready) {
         eprintln!("warning: {warning}");
     }
-    let probed =
-        runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, &[progress.clone()]));
+    let told = std::slice::from_ref(&progress);
+    let probed = runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, told));
     probed.map_err(probe_failure)?;
     let folder = open(&ready.stored, &ready)?;
     let log: Arc<dyn Reporter> = Arc::new(EventLog::append(&folder.file("events.jsonl"))?);
@@ -116,7 +117,8 @@ pub fn ask(
 fn probe_failure(failure: probe::ProbeFailure) -> Failure {
     let exit = if failure.unreachable() { Exit::Unreachable } else { Exit::SelfCheck };
     let hint = (exit == Exit::SelfCheck).then(|| {
-        "mend the source, or go on with `--accept-unverified`; every report will then say so".to_owned()
+        "mend the source, or go on with `--accept-unverified`; every report will then say so"
+            .to_owned()
     });
     Failure::new(exit, failure, hint)
 }
@@ -143,7 +145,9 @@ fn warnings(ready: &Ready) -> Vec<String> {
 async fn listen(stop: Stop, level: Level) {
     interrupted().await;
     if level != Level::Quiet {
-        eprintln!("stopping: calls under way are finished and stored; press Ctrl-C again to end at once");
+        eprintln!(
+            "stopping: calls under way are finished and stored; press Ctrl-C again to end at once"
+        );
     }
     stop.stop();
     interrupted().await;

@@ -11,7 +11,7 @@ use crate::exit::{Exit, Failure, print};
 
 /// Checks a recipe, and unless told otherwise its data.
 pub fn validate(args: &ValidateArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe)?;
+    let recipe = read_recipe(&args.recipe, registry)?;
     let plan = Plan::resolve(&recipe, registry)?;
     let cells = plan.cells.len();
     let items = if args.no_data {

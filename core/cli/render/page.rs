@@ -107,7 +107,10 @@ fn missing(summary: &Summary, shown: Shown) -> Vec<String> {
         });
         let last = missing.iter().rposition(|one| one.starts_with(&lacks)).map_or(0, |at| at + 1);
         let rest = all - FEW_LACKS;
-        missing.insert(last, format!("{lacks}{rest} more files or parts (`--verbose` names them all)"));
+        missing.insert(
+            last,
+            format!("{lacks}{rest} more files or parts (`--verbose` names them all)"),
+        );
     }
     missing
 }

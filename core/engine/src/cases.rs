@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use tribunal_api::{Absent, Candidate, Cluster, Item, Loaded, Turn};
 
 use crate::digest::Digest;
+use crate::fault::KeyPath;
 use crate::recipe::Sample;
 
 pub use stored::{StoredItem, from_rows, row};
@@ -48,21 +49,31 @@ pub struct Cases {
 impl Cases {
     /// The subsets present, sorted.
     pub fn subsets(&self) -> Vec<Arc<str>> {
-        let subsets: BTreeSet<&Arc<str>> = self.cases.iter().map(|case| &case.item.subset).collect();
+        let subsets: BTreeSet<&Arc<str>> =
+            self.cases.iter().map(|case| &case.item.subset).collect();
         subsets.into_iter().cloned().collect()
     }
 
-    /// Digest of everything that decides questions and grades: of all rows as stored, without their texts.
+    /// Digest of everything that decides questions and grades: ids, conversations, candidates and gold.
     pub fn digest(&self) -> Digest {
+        let parts: Vec<Digest> = self.cases.par_chunks(1024).map(digest_part).collect();
         let mut fields = Digest::of("tribunal-items-1");
-        for case in &self.cases {
-            fields.text(&case.item.subset).text(&case.item.id).digest(case.prompt);
-            for (text, gold) in case.texts.iter().zip(&case.item.gold) {
-                fields.digest(*text).number(gold.to_bits());
-            }
+        for part in parts {
+            fields.digest(part);
         }
         fields.finish()
     }
+}
+
+fn digest_part(cases: &[Case]) -> Digest {
+    let mut fields = Digest::of("tribunal-items-part-1");
+    for case in cases {
+        fields.text(&case.item.subset).text(&case.item.id).digest(case.prompt);
+        for (text, gold) in case.texts.iter().zip(&case.item.gold) {
+            fields.digest(*text).number(gold.to_bits());
+        }
+    }
+    fields.finish()
 }
 
 /// What a recipe keeps of a suite.
@@ -130,8 +141,10 @@ pub fn prepare(loaded: Loaded, keep: &Keep) -> Result<Cases, KeepError> {
 /// A filter of the recipe that does not fit the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeepError {
-    /// The key of the suite's block: `subsets`, `items`, `sample`.
-    pub key: &'static str,
+    /// The place in the suite's block: `subsets[0]`, `items`, `sample.by`.
+    pub key: KeyPath,
+    /// What was named and is not there.
+    pub found: String,
     /// What is wrong.
     pub message: String,
     /// What could have been named.
@@ -148,17 +161,20 @@ fn within(subset: &str, kept: &str) -> bool {
 fn check_subsets(cases: &[Case], absent: &[Absent], wanted: &[String]) -> Result<(), KeepError> {
     let present: BTreeSet<&str> = cases.iter().map(|case| case.item.subset.as_ref()).collect();
     let missing: BTreeSet<&str> = absent.iter().filter_map(|one| one.subset.as_deref()).collect();
-    let odd = wanted.iter().find(|kept| {
-        !present.iter().chain(&missing).any(|subset| within(subset, kept))
-    });
-    match odd {
-        Some(odd) => Err(KeepError {
-            key: "subsets",
-            message: format!("the suite has no subset `{odd}`"),
-            known: present.into_iter().map(str::to_owned).collect(),
-        }),
-        None => Ok(()),
-    }
+    let everything = || present.iter().chain(&missing).copied();
+    let odd = wanted.iter().position(|kept| !everything().any(|subset| within(subset, kept)));
+    let Some(place) = odd else { return Ok(()) };
+    // As many levels as were written: a suite may have many subsets and few groups of them.
+    let levels = wanted[place].trim_end_matches('/').split('/').count();
+    let known: BTreeSet<String> = everything()
+        .map(|subset| subset.split('/').take(levels).collect::<Vec<_>>().join("/"))
+        .collect();
+    Err(KeepError {
+        key: KeyPath::of(["subsets"]).index(place),
+        found: wanted[place].clone(),
+        message: format!("the suite has no subset `{}`", wanted[place]),
+        known: known.into_iter().collect(),
+    })
 }
 
 fn check_items(cases: &[Case], ids: &BTreeSet<String>) -> Result<(), KeepError> {
@@ -168,8 +184,14 @@ fn check_items(cases: &[Case], ids: &BTreeSet<String>) -> Result<(), KeepError> 
     }
     let first = ids.first().map(String::as_str).unwrap_or_default();
     Err(KeepError {
-        key: "items",
-        message: format!("none of the {} ids is in the suite, as `{first}`", ids.len()),
+        key: KeyPath::of(["items"]),
+        found: first.to_owned(),
+        message: match ids.len() {
+            1 => format!("the item id `{first}` is not in the suite"),
+            count => {
+                format!("none of the {count} item ids is in the suite; the first is `{first}`")
+            }
+        },
         known: Vec::new(),
     })
 }
@@ -246,16 +268,16 @@ fn share_texts(cases: &mut [Case]) {
     }
 }
 
-/// The text that names a case's cluster: given by the suite, or the digest of the conversation.
-pub(crate) fn cluster_name(case: &Case) -> String {
+/// What names a case's cluster: the digest of the conversation, or of the name that the suite gives.
+pub(crate) fn cluster_name(case: &Case) -> Digest {
     match &case.item.cluster {
-        Cluster::Conversation => case.prompt.to_string(),
-        Cluster::Named(name) => format!("named:{name}"),
+        Cluster::Conversation => case.prompt,
+        Cluster::Named(name) => Digest::of("tribunal-cluster-1").text(name).finish(),
     }
 }
 
 fn number_clusters(cases: &mut [Case]) -> u32 {
-    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let mut numbers: HashMap<Digest, u32> = HashMap::new();
     for case in cases {
         let next = numbers.len() as u32;
         case.cluster = *numbers.entry(cluster_name(case)).or_insert(next);

@@ -143,12 +143,20 @@ impl Plan {
     }
 }
 
+/// Faults of the settings of a recipe's blocks, and kinds that do not exist: for [`Recipe::load_with`]. Blocks that a
+/// factor varies are checked by [`Plan::resolve`] alone.
+pub fn settings_faults(recipe: &Recipe, registry: &tribunal_api::Registry) -> Vec<Fault> {
+    check::blocks(recipe, registry)
+}
+
 fn nothing_to_do(recipe: &Recipe) -> Fault {
     let missing = match (recipe.sources.is_empty(), recipe.suites.is_empty()) {
         (true, true) => "a [source.<name>] and a [suite.<name>] table",
         (true, false) => "a [source.<name>] table",
         (false, true) => "a [suite.<name>] table",
-        (false, false) => return Fault::whole("every cell is excluded, so there is nothing to run"),
+        (false, false) => {
+            return Fault::whole("every cell is excluded, so there is nothing to run");
+        }
     };
     Fault::whole("the recipe has nothing to run").hint(format!(
         "add {missing}; `tribunal init` writes a recipe that runs, `tribunal list sources` names the kinds"
@@ -174,7 +182,8 @@ pub(crate) fn item_ids(items: &Items) -> Result<BTreeSet<String>, String> {
         Some((file, key)) if !path.exists() => (Path::new(file), Some(key)),
         _ => (path.as_path(), None),
     };
-    read_ids(path, key).map_err(|reason| format!("cannot read the item ids of `{}`: {reason}", path.display()))
+    read_ids(path, key)
+        .map_err(|reason| format!("cannot read the item ids of `{}`: {reason}", path.display()))
 }
 
 fn read_ids(path: &Path, key: Option<&str>) -> Result<BTreeSet<String>, String> {

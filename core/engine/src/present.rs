@@ -36,9 +36,7 @@ pub fn presentations(
         }
         Order::Rotations => {
             let first = permuted(&canonical, &mut random());
-            (0..first.len())
-                .map(|shift| [&first[shift..], &first[..shift]].concat())
-                .collect()
+            (0..first.len()).map(|shift| [&first[shift..], &first[..shift]].concat()).collect()
         }
         Order::Random(count) => several(&canonical, usize::from(count), random()),
         Order::SwapFirst => {

@@ -69,9 +69,14 @@ impl Loaded {
                 }
                 Ok(cases) => suites.push(Arc::new(cases)),
                 Err(error) => {
-                    let found = error.message.split('`').nth(1).unwrap_or_default().to_owned();
-                    let fault = Fault::new(block.key(error.key), error.message);
-                    faults.push(fault.known_as("values", &found, error.known));
+                    let key = block.join(error.key.segments());
+                    let what = match error.key.key_at(0) {
+                        Some("subsets") => "subsets",
+                        Some("sample") => "tags",
+                        _ => "values",
+                    };
+                    let fault = Fault::new(key, error.message);
+                    faults.push(fault.known_as(what, &error.found, error.known));
                 }
             }
         }
@@ -107,10 +112,9 @@ impl Loaded {
     pub async fn identify(self) -> Result<Ready, Unidentified> {
         let mut identities = Vec::new();
         for source in &self.plan.sources {
-            let identity = identify(source).await.map_err(|error| Unidentified {
-                source_name: source.name.to_string(),
-                error,
-            })?;
+            let identity = identify(source)
+                .await
+                .map_err(|error| Unidentified { source_name: source.name.to_string(), error })?;
             identities.push(identity);
         }
         Ok(self.with(identities))

@@ -74,7 +74,21 @@ impl Recipe {
     ///
     /// All faults at once: unreadable files, broken TOML, cycles, unknown keys, values of the wrong type.
     pub fn load(path: &Path, sets: &[String]) -> Result<Self, Faults> {
-        load::load(path, sets)
+        load::load(path, sets, &|_| Vec::new())
+    }
+
+    /// The same; when it has faults, those that `further` finds in what could be typed join them, so that a person sees
+    /// all of them at once. Of a recipe without faults `further` is not asked.
+    ///
+    /// # Errors
+    ///
+    /// See [`Recipe::load`].
+    pub fn load_with(
+        path: &Path,
+        sets: &[String],
+        further: impl Fn(&Self) -> Vec<Fault>,
+    ) -> Result<Self, Faults> {
+        load::load(path, sets, &further)
     }
 
     /// The same from text. `path_shown` names it in faults, gives the default name, and its folder is where `extends` and
@@ -84,7 +98,7 @@ impl Recipe {
     ///
     /// See [`Recipe::load`].
     pub fn parse(text: &str, path_shown: &Path, sets: &[String]) -> Result<Self, Faults> {
-        load::parse(text, path_shown, sets)
+        load::parse(text, path_shown, sets, &|_| Vec::new())
     }
 
     /// A recipe from a merged document; relative paths in it start at `base`. It has no text, so its faults are

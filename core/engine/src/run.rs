@@ -133,7 +133,10 @@ impl Shared {
         if let Some(most) = budget.tokens.filter(|most| tokens >= *most) {
             return Some(format!("{tokens} of {most} tokens are used"));
         }
-        budget.usd.filter(|most| usd >= *most).map(|most| format!("{usd:.2} of {most:.2} USD are spent"))
+        budget
+            .usd
+            .filter(|most| usd >= *most)
+            .map(|most| format!("{usd:.2} of {most:.2} USD are spent"))
     }
 
     fn halted(&self) -> bool {

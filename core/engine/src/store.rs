@@ -89,15 +89,21 @@ impl StoreError {
             Self::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => {
                 Some("free some space, then resume the run: what is stored stays".to_owned())
             }
-            Self::NoRun { .. } => Some("name a folder below `runs`; `tribunal list runs` shows them".into()),
-            Self::Format { .. } => Some("read it with the version of tribunal that wrote it".into()),
-            Self::OtherPlan { .. } => {
-                Some("run with `--fresh` or another `-o`, or resume the run as it was planned".into())
+            Self::NoRun { .. } => {
+                Some("name a folder below `runs`; `tribunal list runs` shows them".into())
             }
+            Self::Format { .. } => {
+                Some("read it with the version of tribunal that wrote it".into())
+            }
+            Self::OtherPlan { .. } => Some(
+                "run with `--fresh` or another `-o`, or resume the run as it was planned".into(),
+            ),
             Self::Changed { .. } => {
                 Some("put the data or model back as it was, or start a new run".into())
             }
-            Self::Content { .. } => Some("restore the file from a copy, or run again with `--fresh`".into()),
+            Self::Content { .. } => {
+                Some("restore the file from a copy, or run again with `--fresh`".into())
+            }
             Self::Io { .. } => None,
         }
     }

@@ -3,8 +3,7 @@
 mod outcomes;
 mod report;
 
-use rayon::prelude::*;
-use tribunal_api::{Outcome, Registry, Suite};
+use tribunal_api::{Registry, Suite};
 
 use crate::fault::Faults;
 use crate::measure::{self, Draws, Evaluation, RESAMPLES, TooManySlices};
@@ -12,7 +11,8 @@ use crate::store::{Damage, RunFolder, StoreError, StoredCell, StoredPlan, Stored
 
 pub use outcomes::Stored;
 pub use report::{
-    Completeness, LENGTH_LINE, ReportRow, RuleWords, RunCard, SCHEMA, SourceCard, SuiteSummary, Summary,
+    Completeness, LENGTH_LINE, ReportRow, RuleWords, RunCard, SCHEMA, SourceCard, SuiteSummary,
+    Summary,
 };
 
 /// Why a run cannot be summarised.
@@ -86,8 +86,8 @@ fn measure_suite(
     let cells: Vec<(usize, &StoredCell)> =
         plan.cells.iter().enumerate().filter(|(_, cell)| cell.suite == place).collect();
     for &(cell_place, cell) in &cells {
-        let outcomes = outcomes_of(stored, cell);
-        answered[cell_place] = stored.answered(cell);
+        let (outcomes, planned, done) = stored.outcomes(cell);
+        answered[cell_place] = (planned, done);
         let rules = cell.manner.rules;
         let evaluation =
             Evaluation { suite: suite.as_ref(), cases: &cases, outcomes: &outcomes, rules };
@@ -104,11 +104,6 @@ fn measure_suite(
         rows.extend(lengths.into_iter().map(|one| ReportRow::of_length(plan, cell, one)));
     }
     Ok(())
-}
-
-fn outcomes_of(stored: &Stored, cell: &StoredCell) -> Vec<Option<Outcome>> {
-    let cases = &stored.suites[cell.suite].cases;
-    cases.par_iter().map(|case| stored.outcome(cell, case)).collect()
 }
 
 /// The suite as it grades: built from its stored settings, nothing opened.

@@ -85,7 +85,10 @@ impl Fake {
             }
             Mood::Wide => Answer::scores(vec![0.0; question.arity() + 1]),
             _ => Answer::scores(
-                question.candidates().iter().map(|text| if text.starts_with("good") { 1.0 } else { 0.0 }),
+                question
+                    .candidates()
+                    .iter()
+                    .map(|text| if text.starts_with("good") { 1.0 } else { 0.0 }),
             ),
         }
     }
@@ -451,7 +454,10 @@ async fn equal_questions_are_asked_once_over_all_suites_and_cells() {
     let text = "[source.fake]\nkind = \"fake\"\n[suite.one]\nkind = \"tiny\"\ncount = 6\n\
                 [suite.two]\nkind = \"tiny\"\ncount = 10\n[factors]\n\"run.ties\" = [\"loss\", \"half\"]\n";
     let end = scene.run(text).await;
-    assert_eq!(end.answered, 20, "suite two holds all questions of suite one; rules ask nothing new");
+    assert_eq!(
+        end.answered, 20,
+        "suite two holds all questions of suite one; rules ask nothing new"
+    );
     assert!(scene.backend.asked.lock().unwrap().values().all(|count| *count == 1));
 }
 
@@ -491,7 +497,8 @@ async fn a_judge_gets_its_generator_behind_a_lane_that_retries() {
     let end = scene.drive(&ready, &folder, &Options::default()).await;
     assert_eq!((end.answered, end.unanswered), (8, 0));
     let (summary, _) = summary::summarise(&folder, &registry(&scene.backend), None).unwrap();
-    let headline = summary.measures.iter().find(|row| row.headline && row.source == "judge").unwrap();
+    let headline =
+        summary.measures.iter().find(|row| row.headline && row.source == "judge").unwrap();
     assert_eq!((headline.value, headline.n, headline.clusters), (Some(1.0), 4, 2));
 }
 
@@ -505,7 +512,8 @@ async fn pairs_in_both_orders_are_put_back_into_item_order() {
     assert_eq!(scene.drive(&ready, &folder, &Options::default()).await.answered, 16);
     let (summary, _) = summary::summarise(&folder, &registry(&scene.backend), None).unwrap();
     let value = |measure: &str| {
-        let rows = summary.measures.iter().find(|row| row.measure == measure && row.source == "fake");
+        let rows =
+            summary.measures.iter().find(|row| row.measure == measure && row.source == "fake");
         rows.and_then(|row| row.value)
     };
     assert_eq!(value("accuracy"), Some(1.0));

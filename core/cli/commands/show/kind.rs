@@ -262,9 +262,7 @@ fn about_key(key: &str) -> &'static str {
             "orders in which candidates are shown: published, seeded, both, rotations, random:m, swap-first, given"
         }
         "samples" => "draws of each question, for sources whose answers differ",
-        "failures" => {
-            "what a question without readout is worth: published, wrong, exclude"
-        }
+        "failures" => "what a question without readout is worth: published, wrong, exclude",
         "ties" => "what a tie is worth: published, loss, half, split",
         "timeout" => "longest wait for one call, as \"60s\"",
         "retry" => "how failed calls are repeated: attempts, wait, most",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cases::{Case, KeepError, cluster_name};
 use crate::digest::Digest;
+use crate::fault::KeyPath;
 use crate::recipe::Sample;
 
 /// Keeps a seeded draw of clusters, in proportion to the values of a tag, and weights what stays by the full
@@ -16,11 +17,11 @@ pub(super) fn draw(
     sample: &Sample,
     seed: u64,
 ) -> Result<Option<String>, KeepError> {
-    let mut strata: BTreeMap<Arc<str>, Vec<String>> = BTreeMap::new();
+    let mut strata: BTreeMap<Arc<str>, Vec<Digest>> = BTreeMap::new();
     let mut seen = HashSet::new();
     for case in cases.iter() {
         let name = cluster_name(case);
-        if seen.insert(name.clone()) {
+        if seen.insert(name) {
             strata.entry(stratum(case, sample.by.as_deref())?).or_default().push(name);
         }
     }
@@ -32,11 +33,9 @@ pub(super) fn draw(
     let sizes: Vec<usize> = strata.values().map(Vec::len).collect();
     let mut kept = HashSet::new();
     for (clusters, quota) in strata.into_values().zip(quotas(&sizes, wanted)) {
-        let mut ranked: Vec<(Digest, String)> = clusters
+        let mut ranked: Vec<(Digest, Digest)> = clusters
             .into_iter()
-            .map(|name| {
-                (Digest::of("tribunal-sample-1").number(seed).text(&name).finish(), name)
-            })
+            .map(|name| (Digest::of("tribunal-sample-1").number(seed).digest(name).finish(), name))
             .collect();
         ranked.sort();
         kept.extend(ranked.into_iter().take(quota).map(|(_, name)| name));
@@ -65,8 +64,12 @@ fn stratum(case: &Case, by: Option<&str>) -> Result<Arc<str>, KeepError> {
         "subset" => Ok(case.item.subset.clone()),
         "topic" => Ok(case.item.topic.clone()),
         _ => Err(KeepError {
-            key: "sample",
-            message: format!("item `{}` of `{}` has no tag `{tag}`", case.item.id, case.item.subset),
+            key: KeyPath::of(["sample", "by"]),
+            found: tag.to_owned(),
+            message: format!(
+                "item `{}` of `{}` has no tag `{tag}`",
+                case.item.id, case.item.subset
+            ),
             known: ["subset", "topic"]
                 .into_iter()
                 .map(str::to_owned)

@@ -36,7 +36,8 @@ pub(super) fn expand(recipe: &Recipe, faults: &mut Faults) -> Vec<Variant> {
     let mut variants = Vec::new();
     for source in &recipe.sources {
         for suite in &recipe.suites {
-            let asked = source.suites.as_ref().is_none_or(|names| names.contains(&suite.block.name));
+            let asked =
+                source.suites.as_ref().is_none_or(|names| names.contains(&suite.block.name));
             if !asked {
                 continue;
             }
@@ -92,9 +93,10 @@ fn touches(recipe: &Recipe, axis: &[Level], source: &SourceBlock, suite: &SuiteB
     for generator in &recipe.generators {
         let name = Value::String(generator.name.clone());
         let named = |value: &Value| holds(value, &name);
-        let in_axis = axis.iter().flat_map(|level| &level.sets).any(|(key, value)| {
-            key.starts_with(&source.block.path) && holds(value, &name)
-        });
+        let in_axis = axis
+            .iter()
+            .flat_map(|level| &level.sets)
+            .any(|(key, value)| key.starts_with(&source.block.path) && holds(value, &name));
         if source.block.settings.values().any(named) || in_axis {
             own.push(generator.path.clone());
         }
@@ -132,10 +134,7 @@ fn excluded(recipe: &Recipe, levels: &[Level]) -> bool {
         levels.iter().any(|level| level.label.0 == label && &level.label.1 == value)
     };
     recipe.excludes.iter().any(|exclude| {
-        let arm = exclude
-            .arm
-            .as_ref()
-            .is_none_or(|arm| holds("arm", &Value::String(arm.clone())));
+        let arm = exclude.arm.as_ref().is_none_or(|arm| holds("arm", &Value::String(arm.clone())));
         arm && exclude.keys.iter().all(|(key, value)| holds(&key.to_string(), value))
     })
 }
@@ -195,9 +194,7 @@ impl<'a> Building<'a> {
         });
     }
 
-    pub(super) fn finish(
-        self,
-    ) -> (Vec<PlannedSuite>, Vec<PlannedSource>, Vec<Cell>) {
+    pub(super) fn finish(self) -> (Vec<PlannedSuite>, Vec<PlannedSource>, Vec<Cell>) {
         (self.suites, self.sources, self.cells)
     }
 
@@ -247,18 +244,17 @@ impl<'a> Building<'a> {
                 Some(self.sources.len() - 1)
             }
             Err(error) => {
-                faults.extend(recipe.faults(vec![check::to_fault(&block.path, error, Section::Source)]));
+                faults.extend(recipe.faults(vec![check::to_fault(
+                    &block.path,
+                    error,
+                    Section::Source,
+                )]));
                 None
             }
         }
     }
 
-    fn suite(
-        &mut self,
-        recipe: &Recipe,
-        suite: &SuiteBlock,
-        faults: &mut Faults,
-    ) -> Option<usize> {
+    fn suite(&mut self, recipe: &Recipe, suite: &SuiteBlock, faults: &mut Faults) -> Option<usize> {
         let block = &suite.block;
         let kind = self.registry.find(Component::Suite, &block.kind)?;
         let found = check::check(recipe, Component::Suite, block, self.registry);
@@ -300,7 +296,11 @@ impl<'a> Building<'a> {
                 Some(self.suites.len() - 1)
             }
             Err(error) => {
-                faults.extend(recipe.faults(vec![check::to_fault(&block.path, error, Section::Suite)]));
+                faults.extend(recipe.faults(vec![check::to_fault(
+                    &block.path,
+                    error,
+                    Section::Suite,
+                )]));
                 None
             }
         }
@@ -336,7 +336,11 @@ impl<'a> Building<'a> {
                 Some((identity, laned))
             }
             Err(error) => {
-                faults.extend(recipe.faults(vec![check::to_fault(&block.path, error, Section::Generator)]));
+                faults.extend(recipe.faults(vec![check::to_fault(
+                    &block.path,
+                    error,
+                    Section::Generator,
+                )]));
                 None
             }
         }

@@ -13,9 +13,7 @@ pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (component, block) in all_blocks(recipe) {
         if find(component, block, registry).is_none() {
-            let known = registry.kinds(component).map(|one| one.card.kind);
-            let fault = Fault::unknown_name(block.path.key("kind"), "kinds", &block.kind, known);
-            faults.push(fault.hint(format!("`tribunal list {component}s` tells what each kind is")));
+            faults.push(unknown_kind(component, block, registry));
         } else if let Some(fault) = clash(component, block, registry) {
             faults.push(fault);
         } else if !varied(recipe, &block.path) {
@@ -31,9 +29,24 @@ fn clash(component: Component, block: &Block, registry: &Registry) -> Option<Fau
     let properties = kind.schema.get("properties")?.as_object()?;
     let taken =
         section(component).engine_keys().iter().find(|key| properties.contains_key(**key))?;
-    let message = format!("the kind `{}` has a setting `{taken}`, which is an engine key", block.kind);
+    let message =
+        format!("the kind `{}` has a setting `{taken}`, which is an engine key", block.kind);
     let fault = Fault::new(block.path.key("kind"), message);
     Some(fault.hint("rename the setting in the plugin"))
+}
+
+fn unknown_kind(component: Component, block: &Block, registry: &Registry) -> Fault {
+    let others = [Component::Source, Component::Generator, Component::Suite];
+    let elsewhere = others.into_iter().find(|other| find(*other, block, registry).is_some());
+    let known = registry.kinds(component).map(|one| one.card.kind);
+    let fault = Fault::unknown_name(block.path.key("kind"), "kinds", &block.kind, known);
+    match elsewhere {
+        Some(other) => fault.hint(format!(
+            "`{}` is a kind of {other}: write `[{other}.{}]`",
+            block.kind, block.name
+        )),
+        None => fault.hint(format!("`tribunal list {component}s` tells what each kind is")),
+    }
 }
 
 /// All faults of a block's settings.

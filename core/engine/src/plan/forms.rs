@@ -63,8 +63,10 @@ fn choose(
 ) -> Option<Protocol> {
     let pointwise = arity.admits(1);
     let pairwise = contest != Contest::ScoresOnly && arity.admits(2);
-    let listwise =
-        contest == Contest::BestAgainstEach && arity.admits(least) && arity.admits(most) && most > 2;
+    let listwise = contest == Contest::BestAgainstEach
+        && arity.admits(least)
+        && arity.admits(most)
+        && most > 2;
     let fits = |protocol| match protocol {
         Protocol::Pointwise => pointwise,
         Protocol::Pairwise => pairwise,
@@ -110,7 +112,9 @@ fn misfit(
             source.name, suite.name
         ),
     )
-    .hint("use a source that fits, keep other `subsets`, or name its `suites` in the source's block")
+    .hint(
+        "use a source that fits, keep other `subsets`, or name its `suites` in the source's block",
+    )
 }
 
 fn fault(source: &PlannedSource, suite: &PlannedSuite, message: String) -> Fault {
@@ -123,14 +127,18 @@ mod tests {
     use super::*;
     use recipe::Protocol::{Auto, Listwise, Pairwise, Pointwise};
 
-    fn chosen(arity: Arity, contest: Contest, size: usize, wanted: recipe::Protocol) -> Option<Protocol> {
+    fn chosen(
+        arity: Arity,
+        contest: Contest,
+        size: usize,
+        wanted: recipe::Protocol,
+    ) -> Option<Protocol> {
         choose(arity, contest, (size, size), wanted)
     }
 
     #[test]
     fn a_classifier_is_asked_pointwise_everywhere() {
-        for contest in
-            [Contest::BestAgainstEach, Contest::EveryChosenRejected, Contest::ScoresOnly]
+        for contest in [Contest::BestAgainstEach, Contest::EveryChosenRejected, Contest::ScoresOnly]
         {
             assert_eq!(chosen(Arity::ONE, contest, 4, Auto), Some(Protocol::Pointwise));
         }

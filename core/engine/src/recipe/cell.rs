@@ -91,12 +91,18 @@ fn move_places(places: &mut BTreeMap<KeyPath, Place>, key: &KeyPath, from: Optio
         .map(|(path, place)| (key.join(&path.segments()[from.len()..]), place.clone()))
         .collect();
     let own = nearest_place(places, &from).map(|(place, _)| place.clone());
+    // A level of a factor has no key of its own: what is wrong with the key is drawn at the factor's.
+    let list = from.parent().and_then(|factor| nearest_place(places, &factor));
+    let written = list.and_then(|(place, _)| place.key.clone());
     let old: Vec<_> = below(places, key).map(|(path, _)| path.clone()).collect();
     for path in old {
         places.remove(&path);
     }
     places.extend(own.map(|place| (key.clone(), place)));
     places.extend(moved);
+    if let Some(place) = places.get_mut(key).filter(|place| place.key.is_none()) {
+        place.key = written;
+    }
 }
 
 /// The places at and below a path: they are neighbours in the order of paths.

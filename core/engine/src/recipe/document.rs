@@ -87,6 +87,7 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Document {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut faults = Vec::new();
     let mut sound = true;
+    let mut broken_line = None;
     let mut repeats: Vec<Repeat> = Vec::new();
     for error in errors {
         let mark = Mark { file: Arc::clone(file), span: error.span() };
@@ -95,7 +96,15 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Document {
             .filter(|span| error.message() == "duplicate key" && text.get(span.clone()).is_some());
         let Some(span) = repeated else {
             sound = false;
-            let fault = Fault::new(KeyPath::root(), lower_first(error.message()));
+            // Once lost, the parser stumbles on to the end of the line.
+            let line = error.span().map(|span| line_of(text, span.start));
+            if line.is_some() && std::mem::replace(&mut broken_line, line) == line {
+                continue;
+            }
+            let mut fault = Fault::new(KeyPath::root(), lower_first(error.message()));
+            if line.is_some_and(is_bare_path) {
+                fault = fault.hint("put the path in quotes");
+            }
             faults.push(Placed { fault, mark: Some(mark), also: Vec::new() });
             continue;
         };
@@ -117,9 +126,25 @@ pub(super) fn read(file: &Arc<SourceFile>) -> Document {
         faults.push(Placed { fault, mark: Some(mark), also });
         repeats.push(repeat);
     }
-    let mut tree = Tree { file, offset: 0, faults };
+    let mut tree = Tree { file, offset: 0, faults: Vec::new() };
     let content = tree.table(table.into_inner(), &KeyPath::root());
-    Document { root: Node { content, place: Place::of_file(file) }, faults: tree.faults, sound }
+    // Values of a text that could not be parsed are guesses.
+    if sound {
+        faults.extend(tree.faults);
+    }
+    Document { root: Node { content, place: Place::of_file(file) }, faults, sound }
+}
+
+/// The line around a byte of the text.
+fn line_of(text: &str, at: usize) -> &str {
+    let start = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |end| end + 1));
+    text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default()
+}
+
+/// Whether a line gives a key a value that looks like a path without quotes.
+fn is_bare_path(line: &str) -> bool {
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
+    value.starts_with(['.', '/', '~'])
 }
 
 /// The tree of one value that starts at byte `offset` of its file.

@@ -1,7 +1,7 @@
 //! Reading a recipe file, what it extends, and the `--set` options, into one tree.
 
 use super::document::{self, Content, Node};
-use super::typed::{Merged, Whole};
+use super::typed::{Further, Merged, Whole};
 use super::{Recipe, merge, set, typed};
 use crate::fault::{Fault, Faults, KeyPath, Mark, Part, Placed, SourceFile, nearest};
 use serde_json::Value;
@@ -10,16 +10,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// See [`Recipe::load`].
-pub(super) fn load(path: &Path, sets: &[String]) -> Result<Recipe, Faults> {
+/// See [`Recipe::load_with`].
+pub(super) fn load(path: &Path, sets: &[String], further: &Further<'_>) -> Result<Recipe, Faults> {
     match read_text(path) {
-        Ok(text) => parse(&text, path, sets),
+        Ok(text) => parse(&text, path, sets, further),
         Err(message) => Err(Faults::unplaced([Fault::whole(message)])),
     }
 }
 
 /// See [`Recipe::parse`].
-pub(super) fn parse(text: &str, path_shown: &Path, sets: &[String]) -> Result<Recipe, Faults> {
+pub(super) fn parse(
+    text: &str,
+    path_shown: &Path,
+    sets: &[String],
+    further: &Further<'_>,
+) -> Result<Recipe, Faults> {
     let mut loader = Loader::default();
     let file = loader.file(path_shown, text.to_owned());
     let base = file.folder.clone();
@@ -34,7 +39,7 @@ pub(super) fn parse(text: &str, path_shown: &Path, sets: &[String]) -> Result<Re
     let mut places = BTreeMap::new();
     let value = root.flatten(&KeyPath::root(), &mut places);
     let default_name = default_name(path_shown);
-    typed::read(Merged { value, places, base, default_name, whole }, faults)
+    typed::read(Merged { value, places, base, default_name, whole }, faults, further)
 }
 
 /// The files read so far, and those being read.

@@ -37,7 +37,7 @@ pub(super) fn read(stored: StoredRecipe) -> Result<Recipe, Faults> {
         default_name: "recipe".to_owned(),
         whole: Whole::Yes,
     };
-    typed::read(merged, Vec::new())
+    typed::read(merged, Vec::new(), &|_| Vec::new())
 }
 
 /// See [`Recipe::stored`].

@@ -45,14 +45,24 @@ pub(super) enum Whole {
     No,
 }
 
+/// What finds more faults in a recipe that has some already.
+pub(super) type Further<'a> = dyn Fn(&Recipe) -> Vec<Fault> + 'a;
+
 /// Types a merged document. `faults` are those found on the way to it; those of factor levels are found here, too.
-pub(super) fn read(merged: Merged, faults: Vec<Placed>) -> Result<Recipe, Faults> {
+pub(super) fn read(
+    merged: Merged,
+    faults: Vec<Placed>,
+    further: &Further<'_>,
+) -> Result<Recipe, Faults> {
     let whole = merged.whole;
     let (recipe, found) = recipe(merged);
     let mut faults = Faults::placed(faults);
     faults.extend(place_faults(&recipe.places, found));
     if whole == Whole::Yes {
         faults.extend(cell::level_faults(&recipe));
+        if !faults.is_empty() {
+            faults.extend(recipe.faults(further(&recipe)));
+        }
     }
     faults.or_else(recipe)
 }

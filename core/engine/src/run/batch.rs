@@ -145,7 +145,8 @@ async fn ask_batch(
     let mut open = batch;
     let mut answered_any = false;
     for attempt in 1.. {
-        let questions: Vec<Question> = open.iter().map(|pending| asking.question(pending)).collect();
+        let questions: Vec<Question> =
+            open.iter().map(|pending| asking.question(pending)).collect();
         let started = Instant::now();
         let answers = call(&asking, &questions, &shared).await;
         let took_ms = started.elapsed().as_secs_f64() * 1e3;
@@ -265,7 +266,8 @@ struct Sorted {
 impl Sorted {
     /// The error that decides what happens next: denied before all others, then any.
     fn worst(&self) -> Option<&SourceError> {
-        let denied = |(_, error): &&(usize, SourceError)| matches!(error, SourceError::Denied { .. });
+        let denied =
+            |(_, error): &&(usize, SourceError)| matches!(error, SourceError::Denied { .. });
         self.failed.iter().find(denied).or(self.failed.first()).map(|(_, error)| error)
     }
 }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use foldhash::{HashSet, HashSetExt};
+use rayon::prelude::*;
 
 use crate::ask::{self, Unit};
 use crate::cases::Case;
@@ -59,7 +60,7 @@ pub(super) fn queues(
     let mut queues: Vec<Vec<Pending>> = ready.stored.sources.iter().map(|_| Vec::new()).collect();
     let mut found = 0;
     let mut seen = HashSet::new();
-    each_unit(ready, |place, cell, case_place, _, unit| {
+    each_unit(ready, |place, cell, case_place, unit| {
         let mine = shard.is_none_or(|shard| shard.holds(unit.question));
         if !mine || !seen.insert(unit.id) {
             return;
@@ -81,7 +82,7 @@ pub(super) fn wanted(
     admit: impl Fn(&StoredSource) -> bool,
 ) -> HashSet<Digest> {
     let mut wanted = HashSet::new();
-    each_unit(ready, |_, cell, _, _, unit| {
+    each_unit(ready, |_, cell, _, unit| {
         if shard.is_none_or(|shard| shard.holds(unit.question))
             && admit(&ready.stored.sources[cell.source])
         {
@@ -112,7 +113,7 @@ pub fn counts(ready: &Ready) -> (Vec<Counts>, Counts) {
     for (cell, count) in ready.stored.cells.iter().zip(&mut counts) {
         count.items = ready.suites[cell.suite].cases.len();
     }
-    each_unit(ready, |place, cell, _, _, unit| {
+    each_unit(ready, |place, cell, _, unit| {
         let samples = cell.manner.samples as usize;
         let count = &mut counts[place];
         count.trials += samples;
@@ -132,14 +133,23 @@ pub fn counts(ready: &Ready) -> (Vec<Counts>, Counts) {
     (counts, total)
 }
 
-fn each_unit(ready: &Ready, mut visit: impl FnMut(usize, &StoredCell, usize, &Case, Unit)) {
+/// Items whose units are digested side by side before they are visited in order.
+const PART: usize = 4096;
+
+fn each_unit(ready: &Ready, mut visit: impl FnMut(usize, &StoredCell, usize, Unit)) {
     let plan = &ready.stored;
     for (place, cell) in plan.cells.iter().enumerate() {
         let asked = &plan.sources[cell.source].asked;
         let suite = &plan.suites[cell.suite].name;
-        for (case_place, case) in ready.suites[cell.suite].cases.iter().enumerate() {
-            for unit in ask::units(suite, case, asked, &cell.manner, plan.seed) {
-                visit(place, cell, case_place, case, unit);
+        let cases = &ready.suites[cell.suite].cases;
+        let units_of = |case: &Case| ask::units(suite, case, asked, &cell.manner, plan.seed);
+        // Digesting is the work; a part of the items at a time keeps the memory small.
+        for (part, cases) in cases.chunks(PART).enumerate() {
+            let units: Vec<Vec<Unit>> = cases.par_iter().map(units_of).collect();
+            for (offset, units) in units.into_iter().enumerate() {
+                for unit in units {
+                    visit(place, cell, part * PART + offset, unit);
+                }
             }
         }
     }

@@ -134,10 +134,7 @@ impl StoredPlan {
             return Some(format!("suite `{name}` holds other items"));
         }
         let sources = |plan: &Self| -> Vec<(String, Digest)> {
-            plan.sources
-                .iter()
-                .map(|source| (source.name.clone(), source.asked.identity))
-                .collect()
+            plan.sources.iter().map(|source| (source.name.clone(), source.asked.identity)).collect()
         };
         let changed = sources(other).into_iter().find(|source| !sources(self).contains(source));
         if let Some((name, _)) = changed {

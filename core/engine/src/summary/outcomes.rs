@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashSet;
+use rayon::prelude::*;
 use tribunal_api::{Outcome, Protocol, Shown};
 
 use super::SummaryError;
 use crate::ask::{self, Unit};
 use crate::cases::{Case, Cases};
+use crate::digest::Digest;
 use crate::measure;
 use crate::store::{self, RunFolder, StoredCell, StoredPlan, Trials};
 
@@ -28,8 +31,7 @@ impl Stored {
     /// When a file is missing or does not hold what it should.
     pub fn read(folder: &RunFolder) -> Result<Self, SummaryError> {
         let plan = folder.plan()?;
-        let (suites, trials) =
-            rayon::join(|| folder.items(&plan), || store::read_trials(folder));
+        let (suites, trials) = rayon::join(|| folder.items(&plan), || store::read_trials(folder));
         Ok(Self { suites: suites?, trials: trials?, plan })
     }
 
@@ -42,9 +44,34 @@ impl Stored {
 
     /// An item's outcome in a cell; `None` when a unit of it is not answered.
     pub fn outcome(&self, cell: &StoredCell, case: &Case) -> Option<Outcome> {
+        self.outcome_of(cell, case, self.units(cell, case))
+    }
+
+    /// How many different units a cell plans, and how many of them are answered.
+    pub fn answered(&self, cell: &StoredCell) -> (usize, usize) {
+        let (_, planned, answered) = self.outcomes(cell);
+        (planned, answered)
+    }
+
+    /// Every item's outcome in a cell, how many different units the cell plans, and how many of them are answered.
+    pub(super) fn outcomes(&self, cell: &StoredCell) -> (Vec<Option<Outcome>>, usize, usize) {
+        let cases = &self.suites[cell.suite].cases;
+        let (outcomes, ids): (Vec<Option<Outcome>>, Vec<Vec<Digest>>) = cases
+            .par_iter()
+            .map(|case| {
+                let units = self.units(cell, case);
+                let ids = units.iter().map(|unit| unit.id).collect();
+                (self.outcome_of(cell, case, units), ids)
+            })
+            .unzip();
+        let planned: HashSet<Digest> = ids.into_iter().flatten().collect();
+        let answered = planned.iter().filter(|id| self.trials.units.contains_key(id)).count();
+        (outcomes, planned.len(), answered)
+    }
+
+    fn outcome_of(&self, cell: &StoredCell, case: &Case, units: Vec<Unit>) -> Option<Outcome> {
         let form = cell.manner.forms.get(&case.item.subset)?;
-        let shown: Option<Vec<Shown>> = self
-            .units(cell, case)
+        let shown: Option<Vec<Shown>> = units
             .into_iter()
             .map(|unit| {
                 let samples = self.trials.units.get(&unit.id)?.clone();
@@ -57,16 +84,6 @@ impl Stored {
             protocol => protocol,
         };
         Some(Outcome { protocol, combiner: cell.manner.combiner, shown: shown? })
-    }
-
-    /// How many different units a cell plans, and how many of them are answered.
-    pub fn answered(&self, cell: &StoredCell) -> (usize, usize) {
-        let mut planned = foldhash::HashSet::default();
-        for case in &self.suites[cell.suite].cases {
-            planned.extend(self.units(cell, case).into_iter().map(|unit| unit.id));
-        }
-        let answered = planned.iter().filter(|id| self.trials.units.contains_key(id)).count();
-        (planned.len(), answered)
     }
 
     /// The items of a suite as the measures take them.

@@ -227,7 +227,11 @@ impl ReportRow {
 
 impl Summary {
     /// Puts the rows under their head. `answered` holds planned and answered units of each cell.
-    pub(super) fn new(stored: &Stored, measures: Vec<ReportRow>, answered: &[(usize, usize)]) -> Self {
+    pub(super) fn new(
+        stored: &Stored,
+        measures: Vec<ReportRow>,
+        answered: &[(usize, usize)],
+    ) -> Self {
         let plan = &stored.plan;
         Self {
             schema: SCHEMA.to_owned(),
@@ -313,7 +317,10 @@ fn completeness(plan: &StoredPlan, answered: &[(usize, usize)]) -> Completeness 
         .suites
         .iter()
         .flat_map(|suite| {
-            suite.absent.iter().map(|absent| format!("suite `{}` lacks {}", suite.name, absent.what))
+            suite
+                .absent
+                .iter()
+                .map(|absent| format!("suite `{}` lacks {}", suite.name, absent.what))
         })
         .collect();
     if !absent.is_empty() {
@@ -353,10 +360,16 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
             notes.push(format!("source `{}` is unverified: {finding}", source.name));
         }
     }
-    let mut without: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    // A cell has a row for each reason, and all of them rest on the cell's readouts.
+    let mut cells: BTreeMap<(&str, &str, String), (u64, u64)> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.measure.starts_with("abstentions/")) {
-        let place = without.entry((&row.source, &row.suite)).or_insert((0, row.n));
-        place.0 += row.abstained;
+        let levels = Value::Object(row.levels.clone()).to_string();
+        cells.entry((&row.source, &row.suite, levels)).or_insert((0, row.n)).0 += row.abstained;
+    }
+    let mut without: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for ((source, suite, _), (abstained, readouts)) in cells {
+        let sum = without.entry((source, suite)).or_default();
+        *sum = (sum.0 + abstained, sum.1 + readouts);
     }
     for ((source, suite), (abstained, readouts)) in without {
         let share = abstained as f64 / readouts.max(1) as f64;
