@@ -102,6 +102,7 @@ pub fn prepare(loaded: Loaded, keep: &Keep) -> Result<Cases, KeepError> {
     share_texts(&mut cases);
     let mut limited = Vec::new();
     let full = cases.len();
+    let unknown_ids = keep.items.as_ref().map_or(Ok(0), |ids| check_items(&cases, ids))?;
     if let Some(subsets) = &keep.subsets {
         check_subsets(&cases, &absent, subsets)?;
         cases.retain(|case| subsets.iter().any(|kept| within(&case.item.subset, kept)));
@@ -111,10 +112,13 @@ pub fn prepare(loaded: Loaded, keep: &Keep) -> Result<Cases, KeepError> {
     }
     if let Some(ids) = &keep.items {
         let before = cases.len();
-        check_items(&cases, ids)?;
         cases.retain(|case| ids.contains(case.item.id.as_ref()));
         if cases.len() < before {
-            limited.push(format!("{} of {before} items by id", cases.len()));
+            let unknown = match unknown_ids {
+                0 => String::new(),
+                count => format!(" ({count} of the {} ids are not in the suite)", ids.len()),
+            };
+            limited.push(format!("{} of {before} items by id{unknown}", cases.len()));
         }
     }
     if let Some(sample) = &keep.sample {
@@ -177,10 +181,12 @@ fn check_subsets(cases: &[Case], absent: &[Absent], wanted: &[String]) -> Result
     })
 }
 
-fn check_items(cases: &[Case], ids: &BTreeSet<String>) -> Result<(), KeepError> {
+/// How many of the ids are not in the suite.
+fn check_items(cases: &[Case], ids: &BTreeSet<String>) -> Result<usize, KeepError> {
     let present: BTreeSet<&str> = cases.iter().map(|case| case.item.id.as_ref()).collect();
-    if ids.iter().any(|id| present.contains(id.as_str())) {
-        return Ok(());
+    let unknown = ids.iter().filter(|id| !present.contains(id.as_str())).count();
+    if unknown < ids.len() {
+        return Ok(unknown);
     }
     let first = ids.first().map(String::as_str).unwrap_or_default();
     Err(KeepError {

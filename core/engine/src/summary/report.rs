@@ -200,15 +200,15 @@ impl ReportRow {
                 ties: ties(cell.manner.rules.ties, &published.ties),
                 failures: failures(cell.manner.rules.failures, &published.failures),
             },
-            value: measure.value,
+            value: measure.value.map(unsigned_zero),
             credit: measure.credit,
             n: measure.n,
             counted: measure.counted.as_str().to_owned(),
             clusters: measure.clusters,
             chance: measure.chance,
             abstained: measure.abstained,
-            low: measure.low,
-            high: measure.high,
+            low: measure.low.map(unsigned_zero),
+            high: measure.high.map(unsigned_zero),
             method: measure.method,
             standard_error: measure.standard_error,
             design_effect: measure.design_effect,
@@ -223,6 +223,11 @@ impl ReportRow {
         row.rules.samples = 0;
         row
     }
+}
+
+/// The same number; 0 without a sign, which a sum of nothing may have.
+fn unsigned_zero(value: f64) -> f64 {
+    value + 0.0
 }
 
 impl Summary {
