@@ -161,7 +161,7 @@ fn a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_line() {
     // One cut in the middle of a line, through the program: a message, the rest asked again, the same summary.
     fs::write(&segment, &bytes[..bytes.len() / 2 + 1]).unwrap();
     let report = program.run(["report", out_text]).with_code(0);
-    assert!(report.err().contains("is cut off and is asked again"), "{}", report.err());
+    assert!(report.err().contains("is cut off and is skipped"), "{}", report.err());
     assert!(report.out().to_lowercase().contains("incomplete"), "{}", report.out());
     program.run(["resume", out_text, "-q"]).with_code(0);
     assert_eq!(read_trials(&folder).unwrap().units.len(), all);
@@ -205,6 +205,40 @@ fn two_processes_with_different_shards_fill_one_folder() {
     assert_eq!((trials.units.len(), trials.repeated), (count, 0));
     let report = program.run(["report", out_text, "--json"]).with_code(0);
     assert_eq!(report.0.stdout, summary);
+    assert!(fs::read(out.join("summary.json")).unwrap() == summary, "the last to finish saw all");
+}
+
+#[test]
+fn a_run_folder_that_was_changed_by_hand_is_refused_and_nothing_panics() {
+    let program = Program::new();
+    let recipe = program.write("kill.toml", &recipe());
+    undisturbed(&program, &recipe);
+    let out = program.folder().join("whole");
+    let items = fs::read_to_string(out.join("items.jsonl")).unwrap();
+    let plan = fs::read_to_string(out.join("plan.json")).unwrap();
+    let first = items.lines().next().unwrap();
+    let changed = |name: &str, text: String| {
+        fs::write(out.join(name), text).unwrap();
+        for verb in [vec!["report"], vec!["export", "--rows", "items"], vec!["resume", "-q"]] {
+            let ran = program.run(verb.iter().copied().chain([out.to_str().unwrap()]));
+            assert_eq!(ran.code(), 2, "{verb:?} {name}: {}", ran.err());
+            assert!(ran.err().contains(name), "{}", ran.err());
+        }
+    };
+    let half: Vec<&str> = items.lines().take(20).collect();
+    changed("items.jsonl", format!("{}\n", half.join("\n")));
+    changed("items.jsonl", format!("{first}\n{items}"));
+    changed("items.jsonl", items.replacen("\"gold\":[1.0,0.0]", "\"gold\":[0.0,1.0]", 1));
+    changed("items.jsonl", items.replacen("\"gold\":[1.0,0.0]", "\"gold\":[]", 1));
+    changed("items.jsonl", format!("{items}{{"));
+    fs::write(out.join("items.jsonl"), &items).unwrap();
+    changed("plan.json", plan.replacen("\"source\": 0", "\"source\": 99", 1));
+    changed("plan.json", plan.replacen("\"suite\": 0", "\"suite\": 99", 1));
+    changed("plan.json", plan[..plan.len() / 2].to_owned());
+    let newer = plan.replacen("\"format\": \"1.", "\"format\": \"7.", 1);
+    fs::write(out.join("plan.json"), newer).unwrap();
+    let ran = program.run(["report", out.to_str().unwrap()]).with_code(2);
+    assert!(ran.err().contains("stored format 7.0"), "{}", ran.err());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use tribunal_engine::fault::Faults;
@@ -67,6 +68,19 @@ impl Failure {
         // There is nowhere left to say that standard error is closed.
         let _ = io::stderr().write_all(self.text.as_bytes());
     }
+}
+
+/// Tells a person a line on standard error. Nobody listening is no error.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// A path on one line, in quotes where a shell needs them.
+pub fn quoted_path(path: &Path) -> String {
+    let path = crate::render::plain(&path.display().to_string());
+    let bare =
+        |one: char| one.is_alphanumeric() || matches!(one, '.' | '_' | '-' | '/' | '+' | ',');
+    if path.chars().all(bare) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// True when text on standard error may be coloured: a terminal, and `NO_COLOR` is not set.

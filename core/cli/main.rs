@@ -1,6 +1,7 @@
 //! The program `tribunal`: arguments, commands, and the list of built-in plugins.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod args;
 mod builtin;

@@ -15,7 +15,7 @@ use tribunal_tables::{Cell, Column, ColumnKind, Format, TableError, Writer};
 use crate::args::{ExportArgs, ExportFormat, Rows};
 use crate::builtin;
 use crate::commands::find_run;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
 use crate::render::plain;
 
 /// Writes a table of trials or items.
@@ -29,7 +29,7 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     let folder = find_run(&args.run)?;
     let stored = Stored::read(&folder)?;
     for one in &stored.trials.damage {
-        eprintln!("warning: {}", plain(&one.to_string()));
+        tell(&format!("warning: {}", plain(&one.to_string())));
     }
     match write(args, &stored) {
         Err(WriteError::Table(TableError::Write { cause, .. }))
@@ -39,7 +39,11 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
             return Ok(Exit::Success);
         }
         Err(WriteError::Table(error)) => {
-            return Err(Failure::new(Exit::Internal, &error, error.hint().map(str::to_owned)));
+            return Err(Failure::new(
+                Exit::Internal,
+                error.told(),
+                error.hint().map(str::to_owned),
+            ));
         }
         Err(WriteError::Failure(failure)) => return Err(failure),
         Ok(()) => {}
@@ -243,7 +247,9 @@ fn warn_of_gaps(stored: &Stored) {
         .map(|cell| stored.answered(cell))
         .fold((0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
     if answered < planned {
-        eprintln!("warning: the run is incomplete: {answered} of {planned} trials are answered");
+        tell(&format!(
+            "warning: the run is incomplete: {answered} of {planned} trials are answered"
+        ));
     }
 }
 

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::args::InitArgs;
-use crate::exit::{Exit, Failure};
-use crate::render::plain;
+use crate::exit::{Exit, Failure, quoted_path, tell};
 
 const RECIPE: &str = include_str!("init/recipe.toml");
 const PAIRS: &str = include_str!("init/pairs.jsonl");
@@ -13,9 +12,9 @@ const PAIRS: &str = include_str!("init/pairs.jsonl");
 /// Writes the recipe and its data, and says what to run next.
 pub fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let data = write(&args.path, args.force)?;
-    eprintln!("wrote {} and {}", shown(&args.path), shown(&data));
-    eprintln!("to check it: tribunal validate {}", shown(&args.path));
-    eprintln!("to run it:   tribunal run {}", shown(&args.path));
+    tell(&format!("wrote {} and {}", quoted_path(&args.path), quoted_path(&data)));
+    tell(&format!("to check it: tribunal validate {}", quoted_path(&args.path)));
+    tell(&format!("to run it:   tribunal run {}", quoted_path(&args.path)));
     Ok(Exit::Success)
 }
 
@@ -36,7 +35,7 @@ fn write(recipe: &Path, force: bool) -> Result<PathBuf, Failure> {
         ));
     }
     let text = RECIPE
-        .replace("@RECIPE@", &shown(recipe))
+        .replace("@RECIPE@", &quoted_path(recipe))
         .replace("@NAME@", &quoted(&name(stem)))
         .replace("@DATA@", &quoted(&format!("{folder}/pairs.jsonl")));
     put(&data, PAIRS)?;
@@ -62,14 +61,6 @@ fn name(stem: &str) -> String {
 /// A string of TOML; the escapes of JSON mean the same there.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-/// A path on one line, in quotes where a shell needs them.
-fn shown(path: &Path) -> String {
-    let path = plain(&path.display().to_string());
-    let bare =
-        |one: char| one.is_alphanumeric() || matches!(one, '.' | '_' | '-' | '/' | '+' | ',');
-    if path.chars().all(bare) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]

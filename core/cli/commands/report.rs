@@ -9,15 +9,16 @@ use tribunal_engine::summary::{self, Summary};
 
 use crate::args::{ReportArgs, ReportFormat};
 use crate::commands::find_run;
-use crate::exit::{self, Exit, Failure, print};
+use crate::exit::{self, Exit, Failure, print, tell};
 use crate::render;
 
 /// Measures what a run stored, and prints or writes it.
 pub fn report(args: &ReportArgs, registry: &Registry) -> Result<Exit, Failure> {
     let folder = find_run(&args.run)?;
     let (summary, damage) = summary::summarise(&folder, registry, args.by.as_deref())?;
-    for one in damage {
-        eprintln!("warning: {}", render::plain(&one.to_string()));
+    // What was damaged and is asked again since is told no more.
+    for one in damage.into_iter().filter(|_| summary.complete.unanswered > 0) {
+        tell(&format!("warning: {}", render::plain(&one.to_string())));
     }
     let text = text(args, &summary)?;
     match &args.out {
@@ -32,7 +33,7 @@ fn text(args: &ReportArgs, summary: &Summary) -> Result<String, Failure> {
     Ok(match format {
         ReportFormat::Json => summary.to_json(),
         ReportFormat::Csv => render::csv(summary).map_err(|error| {
-            Failure::new(Exit::Internal, &error, error.hint().map(str::to_owned))
+            Failure::new(Exit::Internal, error.told(), error.hint().map(str::to_owned))
         })?,
         ReportFormat::Markdown => render::markdown(summary, args.verbose),
         ReportFormat::Table if args.out.is_some() => {

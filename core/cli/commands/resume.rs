@@ -9,7 +9,7 @@ use tribunal_engine::store::StoreError;
 use crate::args::ResumeArgs;
 use crate::commands::find_run;
 use crate::commands::run::{Asking, ask};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, tell};
 
 /// Goes on with a run: the stored plan decides, not the recipe as it reads today.
 pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
@@ -18,11 +18,19 @@ pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
     let recipe = Recipe::from_stored(known.recipe.clone())?;
     let plan = Plan::resolve(&recipe, registry)?;
     let loaded = Loaded::read(plan, known.limit)?;
-    let mut asking = Asking::new(&args.asking)?;
-    asking.options.reuse.splice(0..0, recipe.run.reuse.iter().cloned());
-    asking.options.accept_weak = recipe.run.accept_weak;
-    asking.options.budget = recipe.run.budget;
-    asking.options.open_sources = recipe.run.open_sources as usize;
+    let mut asking = Asking::new(&args.asking, &recipe)?;
+    // What the recipe takes over was taken over when the run began; it may be gone since.
+    let named = &args.asking.reuse;
+    asking.options.reuse.retain(|folder| {
+        let there = named.contains(folder) || folder.join("plan.json").is_file();
+        if !there {
+            tell(&format!(
+                "warning: `{}` is gone, nothing is taken over from it",
+                folder.display()
+            ));
+        }
+        there
+    });
     asking.accept_unverified |= known.sources.iter().any(|source| !source.unverified.is_empty());
     ask(loaded, registry, asking, |stored, _| match known.difference(stored) {
         None => Ok(folder),

@@ -9,13 +9,14 @@ use tribunal_engine::event::{EventLog, Reporter};
 use tribunal_engine::plan::Plan;
 use tribunal_engine::probe;
 use tribunal_engine::ready::{Loaded, Ready};
+use tribunal_engine::recipe::Recipe;
 use tribunal_engine::run::{self, End, Options, Shard, Stop};
 use tribunal_engine::store::{RunFolder, StoredPlan};
 use tribunal_engine::summary::{self, Summary};
 
 use crate::args::{AskingArgs, RunArgs};
 use crate::commands::read_recipe;
-use crate::exit::{Exit, Failure, print};
+use crate::exit::{Exit, Failure, print, quoted_path, tell};
 use crate::progress::{Level, Progress};
 use crate::{exit, render};
 
@@ -30,11 +31,7 @@ pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
         (Some(out), true) => Out::FreshAt(out.clone()),
         (None, fresh) => Out::Below { runs: recipe.run.out.clone(), fresh },
     };
-    let mut asking = Asking::new(&args.asking)?;
-    asking.options.reuse.splice(0..0, recipe.run.reuse.iter().cloned());
-    asking.options.accept_weak = recipe.run.accept_weak;
-    asking.options.budget = recipe.run.budget;
-    asking.options.open_sources = recipe.run.open_sources as usize;
+    let asking = Asking::new(&args.asking, &recipe)?;
     ask(loaded, registry, asking, |stored, ready| create(stored, ready, out, &text))
 }
 
@@ -44,24 +41,31 @@ pub struct Asking {
     pub options: Options,
     /// Whether sources that fail the self-check are asked all the same.
     pub accept_unverified: bool,
+    tolerance: f64,
     json: bool,
     verbose: bool,
     level: Level,
 }
 
 impl Asking {
-    /// What the command line says; budget and number of open sources come from the recipe.
-    pub fn new(args: &AskingArgs) -> Result<Self, Failure> {
+    /// What the command line and the recipe say.
+    pub fn new(args: &AskingArgs, recipe: &Recipe) -> Result<Self, Failure> {
         let level = match (args.loudness.quiet, args.loudness.verbose) {
             (true, _) => Level::Quiet,
             (false, true) => Level::Verbose,
             (false, false) => Level::Normal,
         };
-        let options =
-            Options { shard: shard(args)?, reuse: args.reuse.clone(), ..Options::default() };
+        let options = Options {
+            shard: shard(args)?,
+            reuse: recipe.run.reuse.iter().chain(&args.reuse).cloned().collect(),
+            accept_weak: recipe.run.accept_weak,
+            budget: recipe.run.budget,
+            open_sources: recipe.run.open_sources as usize,
+        };
         Ok(Self {
             options,
             accept_unverified: args.accept_unverified,
+            tolerance: recipe.run.tolerance,
             json: args.json,
             verbose: args.loudness.verbose,
             level,
@@ -71,19 +75,40 @@ impl Asking {
 
 /// The shard of the command line, or of a batch system's variables.
 fn shard(args: &AskingArgs) -> Result<Option<Shard>, Failure> {
-    let text = args.shard.clone().or_else(|| {
-        [
-            ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"),
-            ("JOB_COMPLETION_INDEX", "JOB_COMPLETION_COUNT"),
-        ]
-        .into_iter()
-        .find_map(|(index, count)| {
-            Some(format!("{}/{}", std::env::var(index).ok()?, std::env::var(count).ok()?))
-        })
-    });
+    let text = match &args.shard {
+        Some(text) => Some(text.clone()),
+        None => shard_of_batch_system(|name| std::env::var(name).ok())?,
+    };
     text.map(|text| text.parse())
         .transpose()
         .map_err(|message: String| Failure::usage(message, "number the parts from 0"))
+}
+
+/// `I/N` from the variables of SLURM arrays or indexed jobs.
+fn shard_of_batch_system(
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<String>, Failure> {
+    let systems = [
+        ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "SLURM_ARRAY_TASK_MIN"),
+        ("JOB_COMPLETION_INDEX", "JOB_COMPLETION_COUNT", "JOB_COMPLETION_MIN"),
+    ];
+    for (index, count, first) in systems {
+        let Some(place) = variable(index) else { continue };
+        let Some(parts) = variable(count) else {
+            return Err(Failure::usage(
+                format!("{index} is set and {count} is not, so the number of shards is not known"),
+                format!("set {count}, or name the part with `--shard I/N`"),
+            ));
+        };
+        // Arrays need not start at 0.
+        let first: u64 = variable(first).and_then(|text| text.parse().ok()).unwrap_or(0);
+        let place = match place.parse::<u64>() {
+            Ok(place) => place.saturating_sub(first).to_string(),
+            Err(_) => place,
+        };
+        return Ok(Some(format!("{place}/{parts}")));
+    }
+    Ok(None)
 }
 
 /// Identifies, checks, asks, stores, measures and prints: what `run` and `resume` share.
@@ -99,7 +124,7 @@ pub fn ask(
     runtime.spawn(listen(stop.clone(), asking.level));
     let mut ready = runtime.block_on(loaded.identify())?;
     for warning in warnings(&ready) {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
     let told = std::slice::from_ref(&progress);
     let probed = runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, told));
@@ -145,9 +170,9 @@ fn warnings(ready: &Ready) -> Vec<String> {
 async fn listen(stop: Stop, level: Level) {
     interrupted().await;
     if level != Level::Quiet {
-        eprintln!(
+        tell(&format!(
             "stopping: calls under way are finished and stored; press Ctrl-C again to end at once"
-        );
+        ));
     }
     stop.stop();
     interrupted().await;
@@ -221,36 +246,39 @@ fn finish(
     end: &End,
     asking: &Asking,
 ) -> Result<Exit, Failure> {
+    // One process at a time: the last to finish sees what all have stored.
+    let lock = folder.lock()?;
     let (summary, damage) = summary::summarise(folder, registry, None)?;
-    for one in damage {
-        eprintln!("warning: {one}");
+    for one in damage.into_iter().filter(|_| summary.complete.unanswered > 0) {
+        tell(&format!("warning: {one}"));
     }
     folder.replace("summary.json", |file| {
         use std::io::Write;
         file.write_all(summary.to_json().as_bytes())
     })?;
+    drop(lock);
     if asking.json {
         print(&summary.to_json())?;
     } else {
         let colour = std::io::stdout().is_terminal() && exit::colour();
         print(&render::table(&summary, asking.verbose, render::width(), colour))?;
     }
-    let exit = how_it_ended(&summary, end, asking.options.shard.is_some());
+    let exit = how_it_ended(&summary, end, asking);
     if asking.level != Level::Quiet {
         farewell(folder, end, exit, summary.complete.unanswered);
     }
     Ok(exit)
 }
 
-fn how_it_ended(summary: &Summary, end: &End, sharded: bool) -> Exit {
+fn how_it_ended(summary: &Summary, end: &End, asking: &Asking) -> Exit {
     let denied = |reason: &str| reason.starts_with("access was denied");
-    if end.interrupted {
+    if end.interrupted && end.unanswered > 0 {
         Exit::Interrupted
     } else if end.over_budget.is_some() {
         Exit::Stopped
     } else if end.stopped_sources.iter().any(|(_, reason)| denied(reason)) {
         Exit::Unreachable
-    } else if over_tolerance(summary, end, sharded) {
+    } else if over_tolerance(summary, end, asking) {
         Exit::Unanswered
     } else {
         Exit::Success
@@ -258,27 +286,57 @@ fn how_it_ended(summary: &Summary, end: &End, sharded: bool) -> Exit {
 }
 
 /// A shard answers for its own part alone: the others may still be under way.
-fn over_tolerance(summary: &Summary, end: &End, sharded: bool) -> bool {
-    let share = if sharded {
+fn over_tolerance(summary: &Summary, end: &End, asking: &Asking) -> bool {
+    let share = if asking.options.shard.is_some() {
         end.unanswered as f64 / (end.answered + end.unanswered + end.known).max(1) as f64
     } else {
         summary.unanswered_share()
     };
-    share > summary.tolerance
+    share > asking.tolerance
 }
 
 fn farewell(folder: &RunFolder, end: &End, exit: Exit, unanswered: usize) {
-    let path = folder.path().display();
+    let path = quoted_path(folder.path());
     if let Some(budget) = &end.over_budget {
-        eprintln!("stopped by the budget: {budget}");
+        tell(&format!("stopped by the budget: {budget}"));
     }
     if exit == Exit::Unanswered {
-        eprintln!("more trials are without answer than the recipe's `tolerance` allows");
+        tell(&format!("more trials are without answer than the recipe's `tolerance` allows"));
     }
-    eprintln!("run folder: {path}");
+    tell(&format!("run folder: {path}"));
     if unanswered > 0 {
-        eprintln!("to go on:   tribunal resume {path}");
+        tell(&format!("to go on:   tribunal resume {path}"));
     } else {
-        eprintln!("to look:    tribunal report {path} --verbose");
+        tell(&format!("to look:    tribunal report {path} --verbose"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard_of(variables: &[(&str, &str)]) -> Result<Option<String>, ()> {
+        let find = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        shard_of_batch_system(find).map_err(|_| ())
+    }
+
+    #[test]
+    fn a_batch_system_names_the_shard() {
+        let slurm = [
+            ("SLURM_ARRAY_TASK_ID", "3"),
+            ("SLURM_ARRAY_TASK_COUNT", "4"),
+            ("SLURM_ARRAY_TASK_MIN", "1"),
+        ];
+        assert_eq!(shard_of(&slurm), Ok(Some("2/4".to_owned())));
+        let job = [("JOB_COMPLETION_INDEX", "1"), ("JOB_COMPLETION_COUNT", "2")];
+        assert_eq!(shard_of(&job), Ok(Some("1/2".to_owned())));
+        assert_eq!(shard_of(&[]), Ok(None));
+    }
+
+    #[test]
+    fn an_index_without_a_count_is_a_fault() {
+        assert!(shard_of(&[("JOB_COMPLETION_INDEX", "1")]).is_err());
     }
 }

@@ -83,7 +83,7 @@ impl Page {
             missing,
             notes: summary.notes.iter().map(|note| plain(note)).collect(),
             sources: if shown == Shown::Everything { sources.collect() } else { Vec::new() },
-            blocks: summary.run.suites.iter().map(|suite| block(summary, suite, shown)).collect(),
+            blocks: blocks(summary, shown),
         }
     }
 }
@@ -115,6 +115,31 @@ fn missing(summary: &Summary, shown: Shown) -> Vec<String> {
     missing
 }
 
+/// One block for each name of a suite, whatever varies in it.
+fn blocks(summary: &Summary, shown: Shown) -> Vec<Block> {
+    let suites = &summary.run.suites;
+    let mut blocks = Vec::new();
+    for (place, suite) in suites.iter().enumerate() {
+        if suites[..place].iter().any(|earlier| earlier.name == suite.name) {
+            continue;
+        }
+        let mut block = block(summary, suite, shown);
+        let others = suites[place..].iter().filter(|other| {
+            other.name == suite.name
+                && (other.items, other.clusters) != (suite.items, suite.clusters)
+        });
+        let lines: Vec<String> = others
+            .map(|other| {
+                let levels = serde_json::Value::Object(other.levels.clone());
+                plain(&format!("at {levels}: {} items in {} clusters", other.items, other.clusters))
+            })
+            .collect();
+        block.lines.splice(0..0, lines);
+        blocks.push(block);
+    }
+    blocks
+}
+
 fn block(summary: &Summary, suite: &SuiteSummary, shown: Shown) -> Block {
     let rows: Vec<&ReportRow> =
         summary.measures.iter().filter(|row| row.suite == suite.name).collect();
@@ -128,7 +153,9 @@ fn block(summary: &Summary, suite: &SuiteSummary, shown: Shown) -> Block {
     let manner = Shared::of(&measured);
     let mut lines = Vec::new();
     if !measured.is_empty() {
-        lines.push(manner.line(&measured));
+        let abstentions = rows.iter().any(|row| row.measure.starts_with("abstentions/"));
+        lines.push(manner.line(&measured, abstentions));
+        lines.retain(|line| !line.is_empty());
     }
     let mut grids = vec![measures(&measured, suite, &names, &order, &manner)];
     grids.extend(figures::grid(&rows, shown, &names, &order));
@@ -230,7 +257,7 @@ impl Shared {
         Self { protocol, rules: [0, 1, 2, 3, 4].map(same), varied: words::RULES.map(varied) }
     }
 
-    fn line(&self, rows: &[&ReportRow]) -> String {
+    fn line(&self, rows: &[&ReportRow], abstentions: bool) -> String {
         let mut parts: Vec<String> =
             self.protocol.iter().map(|protocol| format!("asked {protocol}")).collect();
         let first = rows.iter().find(|row| row.source != LENGTH_LINE).or(rows.first());
@@ -239,7 +266,7 @@ impl Shared {
             let telling = |rule: &String| !words::USUAL_RULES.contains(&rule.as_str());
             parts.extend(rules.filter(|(_, shared)| *shared).map(|(rule, _)| rule).filter(telling));
         }
-        if rows.iter().all(|row| row.abstained == 0) {
+        if !abstentions && rows.iter().all(|row| row.abstained == 0) {
             parts.push("no question abstained".to_owned());
         }
         parts.join("; ")

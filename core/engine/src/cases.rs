@@ -54,7 +54,7 @@ impl Cases {
         subsets.into_iter().cloned().collect()
     }
 
-    /// Digest of everything that decides questions and grades: ids, conversations, candidates and gold.
+    /// Digest of everything that decides questions, grades and slices: all that is stored but lengths and texts.
     pub fn digest(&self) -> Digest {
         let parts: Vec<Digest> = self.cases.par_chunks(1024).map(digest_part).collect();
         let mut fields = Digest::of("tribunal-items-1");
@@ -68,7 +68,18 @@ impl Cases {
 fn digest_part(cases: &[Case]) -> Digest {
     let mut fields = Digest::of("tribunal-items-part-1");
     for case in cases {
-        fields.text(&case.item.subset).text(&case.item.id).digest(case.prompt);
+        let item = &case.item;
+        fields.text(&item.subset).text(&item.id).text(&item.topic).digest(case.prompt);
+        fields.digest(cluster_name(case)).number(case.weight.to_bits());
+        for (name, value) in &item.tags {
+            fields.text(name).number(value.values().len() as u64);
+            value.values().iter().for_each(|value| {
+                fields.text(value);
+            });
+        }
+        for candidate in &item.candidates {
+            fields.text(candidate.author.as_deref().unwrap_or_default());
+        }
         for (text, gold) in case.texts.iter().zip(&case.item.gold) {
             fields.digest(*text).number(gold.to_bits());
         }
@@ -193,6 +204,7 @@ fn check_items(cases: &[Case], ids: &BTreeSet<String>) -> Result<usize, KeepErro
         key: KeyPath::of(["items"]),
         found: first.to_owned(),
         message: match ids.len() {
+            0 => "the list of item ids is empty".to_owned(),
             1 => format!("the item id `{first}` is not in the suite"),
             count => {
                 format!("none of the {count} item ids is in the suite; the first is `{first}`")

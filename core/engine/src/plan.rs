@@ -188,23 +188,33 @@ pub(crate) fn item_ids(items: &Items) -> Result<BTreeSet<String>, String> {
 
 fn read_ids(path: &Path, key: Option<&str>) -> Result<BTreeSet<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|cause| cause.to_string())?;
-    if path.extension().is_none_or(|extension| extension != "json") {
+    let text = text.trim_start_matches('\u{feff}');
+    let extension = path.extension().unwrap_or_default();
+    if extension != "json" {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        return Ok(lines.map(str::to_owned).collect());
+        // In JSON lines an id is a JSON text or number.
+        return lines
+            .map(|line| match extension == "jsonl" {
+                true => id_of(&serde_json::from_str(line).map_err(|cause| cause.to_string())?),
+                false => Ok(line.to_owned()),
+            })
+            .collect();
     }
-    let value: Value = serde_json::from_str(&text).map_err(|cause| cause.to_string())?;
+    let value: Value = serde_json::from_str(text).map_err(|cause| cause.to_string())?;
     let list = match &value {
         Value::Array(list) if key.is_none() => list,
         Value::Object(table) => list_of(table, key)?,
         _ => return Err("it holds neither a list nor a table with a list".to_owned()),
     };
-    list.iter()
-        .map(|id| match id {
-            Value::String(text) => Ok(text.clone()),
-            Value::Number(number) => Ok(number.to_string()),
-            other => Err(format!("`{other}` is not an id")),
-        })
-        .collect()
+    list.iter().map(id_of).collect()
+}
+
+fn id_of(id: &Value) -> Result<String, String> {
+    match id {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(format!("`{other}` is not an id")),
+    }
 }
 
 /// The list under `key`, or the only list there is.

@@ -99,7 +99,10 @@ impl Loaded {
             .plan
             .sources
             .iter()
-            .map(|source| Identity::of_alias(source.name.to_string()))
+            .map(|source| Identity {
+                fingerprint: source.settings.to_string(),
+                ..Identity::of_alias(source.name.to_string())
+            })
             .collect();
         self.with(identities)
     }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use tribunal_api::Absent;
 
 use crate::cases::{self, Cases, StoredItem};
 
@@ -201,7 +200,11 @@ impl RunFolder {
         if version.format.split('.').next() != FORMAT.split('.').next() {
             return Err(StoreError::Format { path: self.path.clone(), found: version.format });
         }
-        serde_json::from_slice(&text).map_err(content)
+        let plan: StoredPlan = serde_json::from_slice(&text).map_err(content)?;
+        match plan.flaw() {
+            None => Ok(plan),
+            Some(reason) => Err(StoreError::Content { path, line: 1, reason }),
+        }
     }
 
     /// The items of every suite, in plan order, without texts unless the run kept them.
@@ -218,11 +221,17 @@ impl RunFolder {
             .enumerate()
             .filter(|(_, line)| !line.is_empty())
             .map(|(place, line)| {
-                serde_json::from_slice(line).map_err(|reason| StoreError::Content {
+                let content = |reason: String| StoreError::Content {
                     path: path.clone(),
                     line: place + 1,
-                    reason: reason.to_string(),
-                })
+                    reason,
+                };
+                let row: StoredItem =
+                    serde_json::from_slice(line).map_err(|reason| content(reason.to_string()))?;
+                match row.flaw() {
+                    None => Ok(row),
+                    Some(reason) => Err(content(reason.to_owned())),
+                }
             })
             .collect::<Result<_, _>>()?;
         let mut of_suite: Vec<Vec<StoredItem>> = plan.suites.iter().map(|_| Vec::new()).collect();
@@ -237,12 +246,33 @@ impl RunFolder {
                 })?
                 .push(row);
         }
-        let absent = |suite: &StoredSuite| -> Vec<Absent> { suite.absent.clone() };
-        Ok(of_suite
+        let suites: Vec<Cases> = of_suite
             .into_iter()
             .zip(&plan.suites)
-            .map(|(rows, suite)| cases::from_rows(rows, absent(suite), suite.limited.clone()))
-            .collect())
+            .map(|(rows, suite)| {
+                cases::from_rows(rows, suite.absent.clone(), suite.limited.clone())
+            })
+            .collect();
+        for (cases, suite) in suites.iter().zip(&plan.suites) {
+            if cases.cases.len() != suite.items || cases.digest() != suite.digest {
+                let reason = format!("suite `{}` holds other items than were planned", suite.name);
+                return Err(StoreError::Content { path, line: lines.len(), reason });
+            }
+        }
+        Ok(suites)
+    }
+
+    /// Keeps other processes from summarising this run until the lock is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the lock's file cannot be made.
+    pub fn lock(&self) -> Result<fs::File, StoreError> {
+        let path = self.file(".lock");
+        let file =
+            fs::File::create(&path).map_err(|cause| StoreError::io("create", &path, cause))?;
+        file.lock().map_err(|cause| StoreError::io("lock", &path, cause))?;
+        Ok(file)
     }
 
     /// Writes a file beside its place and renames it, so that it is there whole or not at all.
@@ -256,8 +286,8 @@ impl RunFolder {
         write: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
     ) -> Result<(), StoreError> {
         let path = self.file(name);
-        let beside = self.file(&format!(".{name}.{}", std::process::id()));
-        let result = fs::File::create(&beside).and_then(|file| {
+        let beside = self.file(&segment::unique(&format!(".{name}."), ""));
+        let result = fs::File::create_new(&beside).and_then(|file| {
             let mut file = BufWriter::with_capacity(1 << 20, file);
             write(&mut file)?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_data()?;

@@ -3,7 +3,7 @@
 mod outcomes;
 mod report;
 
-use tribunal_api::{Registry, Suite};
+use tribunal_api::{Registry, Rules, Suite};
 
 use crate::fault::Faults;
 use crate::measure::{self, Draws, Evaluation, RESAMPLES, TooManySlices};
@@ -80,6 +80,7 @@ fn measure_suite(
     answered: &mut [(usize, usize)],
 ) -> Result<(), SummaryError> {
     let plan = &stored.plan;
+    let first_row = rows.len();
     let suite = build(&plan.suites[place], registry)?;
     let cases = stored.measured_cases(place);
     let draws = Draws::new(cases.cluster_count, RESAMPLES, plan.seed);
@@ -97,11 +98,22 @@ fn measure_suite(
         }
         rows.extend(measures.into_iter().map(|one| ReportRow::new(plan, cell, one)));
     }
-    if let Some((_, cell)) = cells.first()
-        && let Some(lengths) =
-            measure::measure_lengths(suite.as_ref(), &cases, cell.manner.rules, &draws)
-    {
-        rows.extend(lengths.into_iter().map(|one| ReportRow::of_length(plan, cell, one)));
+    let mut ruled: Vec<(Rules, Vec<&StoredCell>)> = Vec::new();
+    for &(_, cell) in &cells {
+        let rules = cell.manner.rules;
+        match ruled.iter_mut().find(|(known, _)| *known == rules) {
+            Some((_, cells)) => cells.push(cell),
+            None => ruled.push((rules, vec![cell])),
+        }
+    }
+    for (rules, cells) in ruled {
+        let lengths = measure::measure_lengths(suite.as_ref(), &cases, rules, &draws);
+        let lengths = lengths.into_iter().flatten();
+        rows.extend(lengths.map(|one| ReportRow::of_length(plan, &cells, one)));
+    }
+    if cases.weights.iter().any(|weight| *weight != 1.0) {
+        // A sum of credits over items that do not count alike says nothing.
+        rows[first_row..].iter_mut().for_each(|row| row.credit = None);
     }
     Ok(())
 }

@@ -159,6 +159,16 @@ impl TableError {
         self
     }
 
+    /// The message with what the system says, for those who print one line.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Open { cause, .. } | Self::Read { cause, .. } | Self::Write { cause, .. } => {
+                format!("{self}: {cause}")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// The file that the error is about.
     pub fn path(&self) -> &Path {
         match self {

@@ -49,8 +49,15 @@ pub(super) fn draw(
         case.weight *= full[subset] as f64 / sampled[subset] as f64;
     }
     let by = sample.by.as_ref().map(|tag| format!(" by {tag}")).unwrap_or_default();
+    let mut emptied: Vec<&str> =
+        full.keys().filter(|subset| !sampled.contains_key(*subset)).map(AsRef::as_ref).collect();
+    emptied.sort_unstable();
+    let emptied = match emptied.len() {
+        0 => String::new(),
+        count => format!("; no item is left of {count} subsets: {}", emptied.join(", ")),
+    };
     Ok(Some(format!(
-        "a seeded sample of {wanted} of {total} clusters{by} ({} of {before} items)",
+        "a seeded sample of {wanted} of {total} clusters{by} ({} of {before} items{emptied})",
         cases.len()
     )))
 }

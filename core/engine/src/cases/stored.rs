@@ -51,6 +51,22 @@ pub struct StoredItem {
     pub texts: Option<Vec<Arc<str>>>,
 }
 
+impl StoredItem {
+    /// What is wrong with the item, in words.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        let count = self.digests.len();
+        if count == 0 {
+            Some("the item has no candidates")
+        } else if self.gold.len() != count || self.gold.iter().any(|gold| !gold.is_finite()) {
+            Some("gold does not hold one number per candidate")
+        } else if self.lengths.as_ref().is_some_and(|lengths| lengths.len() != count) {
+            Some("lengths do not hold one number per candidate")
+        } else {
+            None
+        }
+    }
+}
+
 /// The stored form of a case.
 pub fn row(suite: usize, case: &Case, keep_texts: bool) -> StoredItem {
     let item = &case.item;

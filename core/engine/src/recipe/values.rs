@@ -26,6 +26,9 @@ pub struct ValueError {
     pub known: &'static [&'static str],
 }
 
+/// The most random orders of one question.
+pub const MOST_ORDERS: u32 = 1_000;
+
 /// In which orders the candidates of a question are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -86,6 +89,7 @@ impl FromStr for Order {
                     .filter(|count| count.bytes().all(|b| b.is_ascii_digit()));
                 return count
                     .and_then(|count| count.parse().ok())
+                    .filter(|count: &NonZeroU32| count.get() <= MOST_ORDERS)
                     .map(Self::Random)
                     .ok_or_else(|| ValueError { found: text.to_owned(), known: Self::KNOWN });
             }

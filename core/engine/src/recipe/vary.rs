@@ -322,6 +322,10 @@ fn check_varied(top: &Map<String, Value>, at: &KeyPath, text: &str) -> Result<Ke
             .suggestion(nearest(second, &names).map(|name| instead(1, name)));
         return Err(Box::new(fault));
     }
+    if section == Section::Source && key.key_at(2) == Some("suites") {
+        let fault = fault(format!("`{key}` cannot vary: it decides which cells there are"));
+        return Err(Box::new(fault.hint("make two sources, each with its own `suites`")));
+    }
     if key.len() < 3 {
         let fault = fault(format!("`{key}` is a block, and only keys vary"));
         return Err(Box::new(

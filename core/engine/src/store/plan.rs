@@ -104,9 +104,10 @@ impl StoredPlan {
     /// Digest of all that decides trials and grades: names the run folder.
     pub fn digest(&self) -> Digest {
         let mut fields = Digest::of("tribunal-plan-1");
-        fields.number(self.seed);
+        let keep_texts = self.recipe.value.get("keep-texts") == Some(&Value::Bool(true));
+        fields.number(self.seed).number(u64::from(keep_texts));
         for suite in &self.suites {
-            fields.text(&suite.name).text(&suite.kind).digest(suite.digest);
+            fields.text(&suite.name).text(&suite.kind).text(&suite.version).digest(suite.digest);
         }
         for source in &self.sources {
             fields.text(&source.name).digest(source.asked.identity);
@@ -116,6 +117,14 @@ impl StoredPlan {
             fields.text(&text);
         }
         fields.finish()
+    }
+
+    /// What is wrong with its inner references, in words.
+    pub(super) fn flaw(&self) -> Option<String> {
+        let odd = self.cells.iter().position(|cell| {
+            cell.source >= self.sources.len() || cell.suite >= self.suites.len()
+        })?;
+        Some(format!("cell {odd} names a source or suite that is not there"))
     }
 
     /// What differs from another plan, in words; `None` when both plan the same trials and grades.

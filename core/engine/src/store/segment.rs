@@ -158,20 +158,24 @@ fn flusher(file: Arc<File>) -> (Sender<()>, JoinHandle<()>) {
 
 fn new_file(folder: &Path) -> Result<(PathBuf, File), StoreError> {
     fs::create_dir_all(folder).map_err(|cause| StoreError::io("create", folder, cause))?;
+    loop {
+        let path = folder.join(unique("", ".jsonl"));
+        match OpenOptions::new().create_new(true).append(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(cause) => return Err(StoreError::io("create", &path, cause)),
+        }
+    }
+}
+
+/// A file name that no other process on any host is likely to choose: host, process and time. Processes in containers
+/// often share their number, and sometimes the host's name.
+pub(super) fn unique(before: &str, after: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host: String = host.trim().chars().filter(char::is_ascii_alphanumeric).collect();
     let host = if host.is_empty() { "host".to_owned() } else { host };
-    let mut number = now as u64;
-    loop {
-        let name = format!("{host}-{}-{number:016x}.jsonl", std::process::id());
-        let path = folder.join(name);
-        match OpenOptions::new().create_new(true).append(true).open(&path) {
-            Ok(file) => return Ok((path, file)),
-            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-            Err(cause) => return Err(StoreError::io("create", &path, cause)),
-        }
-    }
+    format!("{before}{host}-{}-{:016x}{after}", std::process::id(), now as u64)
 }
 
 fn sealed(value: &impl Serialize) -> Vec<u8> {

@@ -79,7 +79,7 @@ pub struct Damage {
 impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let what = if self.torn { "cut off" } else { "damaged" };
-        write!(f, "`{}` line {} is {what} and is asked again", self.path.display(), self.line)
+        write!(f, "`{}` line {} is {what} and is skipped", self.path.display(), self.line)
     }
 }
 
@@ -142,7 +142,7 @@ fn segments(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|cause| StoreError::io("read", folder, cause))?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "jsonl") {
             paths.push(path);
         }
     }

@@ -1,10 +1,11 @@
 //! Stored trials put back together: every item's outcome in every cell.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use foldhash::HashSet;
 use rayon::prelude::*;
-use tribunal_api::{Outcome, Protocol, Shown};
+use tribunal_api::{Item, Outcome, Protocol, Shown, TagValue};
 
 use super::SummaryError;
 use crate::ask::{self, Unit};
@@ -90,7 +91,7 @@ impl Stored {
     pub fn measured_cases(&self, suite: usize) -> measure::Cases {
         let cases = &self.suites[suite].cases;
         measure::Cases::new(
-            cases.iter().map(|case| case.item.clone()).collect(),
+            cases.iter().map(|case| with_authors(&case.item)).collect(),
             cases.iter().map(|case| case.cluster).collect(),
             cases.iter().map(|case| case.weight).collect(),
             cases.iter().map(|case| case.lengths.clone()).collect(),
@@ -104,11 +105,24 @@ impl Stored {
     /// The tags that there are.
     pub fn check_tag(&self, tag: &str) -> Result<(), SummaryError> {
         let cases = || self.suites.iter().flat_map(|suite| &suite.cases);
-        if cases().any(|case| case.item.tags.contains_key(tag)) {
+        let known: BTreeSet<String> = cases()
+            .flat_map(|case| with_authors(&case.item).tags.into_keys().map(|key| key.to_string()))
+            .collect();
+        if known.contains(tag) {
             return Ok(());
         }
-        let known: BTreeSet<String> =
-            cases().flat_map(|case| case.item.tags.keys().map(ToString::to_string)).collect();
         Err(SummaryError::NoTag { tag: tag.to_owned(), known: known.into_iter().collect() })
     }
+}
+
+/// The item with those who wrote its candidates as a tag, unless it has one of that name.
+fn with_authors(item: &Item) -> Item {
+    let mut item = item.clone();
+    let authors: BTreeSet<&Arc<str>> =
+        item.candidates.iter().filter_map(|candidate| candidate.author.as_ref()).collect();
+    if !authors.is_empty() {
+        let authors = TagValue::Many(authors.into_iter().cloned().collect());
+        item.tags.entry(Arc::from("author")).or_insert(authors);
+    }
+    item
 }

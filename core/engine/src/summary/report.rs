@@ -68,6 +68,9 @@ pub struct SourceCard {
     pub strength: String,
     /// What the self-check found although the run went on.
     pub unverified: Vec<String>,
+    /// The varied keys that tell it from other sources of this name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub levels: Map<String, Value>,
 }
 
 /// A suite of the run.
@@ -92,6 +95,9 @@ pub struct SuiteSummary {
     pub absent: Vec<String>,
     /// How the recipe or the command line cut it down.
     pub limited: Vec<String>,
+    /// The varied keys that tell it from other suites of this name.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub levels: Map<String, Value>,
 }
 
 /// Whether anything is missing, and what.
@@ -155,7 +161,7 @@ pub struct ReportRow {
     pub rules: RuleWords,
     /// The number; null when nothing defines it.
     pub value: Option<f64>,
-    /// The sum of credits, where the value is a mean.
+    /// The sum of credits, where the value is a mean of items that count alike (not in samples).
     pub credit: Option<f64>,
     /// How many it rests on.
     pub n: u64,
@@ -215,10 +221,12 @@ impl ReportRow {
         }
     }
 
-    pub(super) fn of_length(plan: &StoredPlan, cell: &StoredCell, measure: Measure) -> Self {
-        let mut row = Self::new(plan, cell, measure);
+    /// A row that needs no trials, graded by the rules of `cells`, which share suite and rules.
+    pub(super) fn of_length(plan: &StoredPlan, cells: &[&StoredCell], measure: Measure) -> Self {
+        let mut row = Self::new(plan, cells[0], measure);
         row.source = LENGTH_LINE.to_owned();
-        row.levels = Map::new();
+        let name = &plan.suites[cells[0].suite].name;
+        row.levels = telling(cells, |cell| plan.suites[cell.suite].name == *name, plan);
         row.rules.order = "none".to_owned();
         row.rules.samples = 0;
         row
@@ -266,29 +274,39 @@ impl Summary {
 
 fn run_card(stored: &Stored) -> RunCard {
     let plan = &stored.plan;
-    let sources = plan.sources.iter().map(|source| SourceCard {
-        name: source.name.clone(),
-        kind: source.kind.clone(),
-        identity: source.identity.name.clone(),
-        strength: match source.identity.strength {
-            Strength::Weights => "weights",
-            Strength::Revision => "revision",
-            Strength::Name => "name",
+    let sources = plan.sources.iter().enumerate().map(|(place, source)| {
+        let own: Vec<&StoredCell> = plan.cells.iter().filter(|cell| cell.source == place).collect();
+        SourceCard {
+            name: source.name.clone(),
+            kind: source.kind.clone(),
+            identity: source.identity.name.clone(),
+            strength: match source.identity.strength {
+                Strength::Weights => "weights",
+                Strength::Revision => "revision",
+                Strength::Name => "name",
+            }
+            .to_owned(),
+            unverified: source.unverified.clone(),
+            levels: telling(&own, |cell| plan.sources[cell.source].name == source.name, plan),
         }
-        .to_owned(),
-        unverified: source.unverified.clone(),
     });
-    let suites = plan.suites.iter().zip(&stored.suites).map(|(suite, cases)| SuiteSummary {
-        name: suite.name.clone(),
-        kind: suite.kind.clone(),
-        version: suite.card.version.to_string(),
-        licence: suite.card.licence.to_string(),
-        source: suite.card.source.to_string(),
-        items: cases.cases.len(),
-        clusters: cases.clusters,
-        absent: suite.absent.iter().map(|absent| absent.what.clone()).collect(),
-        limited: suite.limited.clone(),
-    });
+    let suites =
+        plan.suites.iter().zip(&stored.suites).enumerate().map(|(place, (suite, cases))| {
+            let own: Vec<&StoredCell> =
+                plan.cells.iter().filter(|cell| cell.suite == place).collect();
+            SuiteSummary {
+                name: suite.name.clone(),
+                kind: suite.kind.clone(),
+                version: suite.card.version.to_string(),
+                licence: suite.card.licence.to_string(),
+                source: suite.card.source.to_string(),
+                items: cases.cases.len(),
+                clusters: cases.clusters,
+                absent: suite.absent.iter().map(|absent| absent.what.clone()).collect(),
+                limited: suite.limited.clone(),
+                levels: telling(&own, |cell| plan.suites[cell.suite].name == suite.name, plan),
+            }
+        });
     RunCard {
         name: plan.name.clone(),
         seed: plan.seed,
@@ -296,6 +314,25 @@ fn run_card(stored: &Stored) -> RunCard {
         sources: sources.collect(),
         suites: suites.collect(),
     }
+}
+
+/// The varied keys that all of `own` share and that not all cells of the same `kin` do.
+fn telling(
+    own: &[&StoredCell],
+    kin: impl Fn(&StoredCell) -> bool,
+    plan: &StoredPlan,
+) -> Map<String, Value> {
+    let Some(first) = own.first() else { return Map::new() };
+    let of_kin: Vec<&StoredCell> = plan.cells.iter().filter(|cell| kin(cell)).collect();
+    let shared = |key: &String, value: &Value, cells: &[&StoredCell]| {
+        cells.iter().all(|cell| cell.levels.get(key) == Some(value))
+    };
+    first
+        .levels
+        .iter()
+        .filter(|(key, value)| shared(key, value, own) && !shared(key, value, &of_kin))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn completeness(plan: &StoredPlan, answered: &[(usize, usize)]) -> Completeness {
@@ -365,29 +402,10 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
             notes.push(format!("source `{}` is unverified: {finding}", source.name));
         }
     }
-    // A cell has a row for each reason, and all of them rest on the cell's readouts.
-    let mut cells: BTreeMap<(&str, &str, String), (u64, u64)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.measure.starts_with("abstentions/")) {
-        let levels = Value::Object(row.levels.clone()).to_string();
-        cells.entry((&row.source, &row.suite, levels)).or_insert((0, row.n)).0 += row.abstained;
-    }
-    let mut without: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-    for ((source, suite, _), (abstained, readouts)) in cells {
-        let sum = without.entry((source, suite)).or_default();
-        *sum = (sum.0 + abstained, sum.1 + readouts);
-    }
-    for ((source, suite), (abstained, readouts)) in without {
-        let share = abstained as f64 / readouts.max(1) as f64;
-        if share > MANY_ABSTENTIONS {
-            notes.push(format!(
-                "{:.1} % of the readouts of source `{source}` on suite `{suite}` hold no scores \
-                 ({abstained} of {readouts}): look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline",
-                100.0 * share
-            ));
-        }
-    }
+    notes.extend(many_abstentions(rows));
     let mut protocols: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.headline && row.source != LENGTH_LINE) {
+    let asked = |row: &&ReportRow| row.source != LENGTH_LINE && !row.protocol.is_empty();
+    for row in rows.iter().filter(|row| row.headline).filter(asked) {
         protocols.entry(&row.suite).or_default().insert(&row.protocol);
     }
     for (suite, protocols) in protocols {
@@ -400,6 +418,39 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
         }
     }
     notes
+}
+
+/// For every source and suite, the cell in which the greatest share of readouts hold no scores, where that is much.
+fn many_abstentions(rows: &[ReportRow]) -> Vec<String> {
+    // A cell has a row for each reason, and all of them rest on the cell's readouts.
+    let mut cells: BTreeMap<(&str, &str, String), (u64, u64)> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.measure.starts_with("abstentions/")) {
+        let levels = Value::Object(row.levels.clone()).to_string();
+        cells.entry((&row.source, &row.suite, levels)).or_insert((0, row.n)).0 += row.abstained;
+    }
+    let mut worst: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for ((source, suite, _), (abstained, readouts)) in cells {
+        let known = worst.entry((source, suite)).or_insert((0, 1));
+        if abstained * known.1 > known.0 * readouts {
+            *known = (abstained, readouts);
+        }
+    }
+    let much = worst.into_iter().filter(|(_, (abstained, readouts))| {
+        *abstained as f64 > MANY_ABSTENTIONS * *readouts as f64
+    });
+    let text = much.map(|((source, suite), (abstained, readouts))| {
+        let share = 100.0 * abstained as f64 / readouts as f64;
+        let remedy = if abstained == readouts {
+            "nothing was found: check the source's settings and how it names items"
+        } else {
+            "look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline"
+        };
+        format!(
+            "{share:.1} % of the readouts of source `{source}` on suite `{suite}` hold no scores \
+             ({abstained} of {readouts}): {remedy}"
+        )
+    });
+    text.collect()
 }
 
 fn standing(standing: Standing) -> &'static str {

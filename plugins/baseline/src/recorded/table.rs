@@ -319,7 +319,7 @@ fn broken_file(path: &Path, message: &str, hint: &str) -> SourceError {
 
 /// The whole story in one text, because a source's error has no place for a cause or a hint.
 fn broken(error: &TableError) -> SourceError {
-    let mut message = error.to_string();
+    let mut message = error.told();
     if let Some(cause) = error.source() {
         message.push_str(&format!(": {cause}"));
     }
