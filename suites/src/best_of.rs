@@ -11,8 +11,8 @@ use serde_json::Value;
 use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
 use tribunal_api::settings::Step;
 use tribunal_api::{
-    Aggregate, Candidate, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome,
-    PathSetting, Protocol, Published, Registry, Rules, SelfCheck, SettingsError, Suite, SuiteCard,
+    Aggregate, Candidate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
+    PathSetting, Published, Registry, Rules, SelfCheck, SettingsError, Suite, SuiteCard,
     SuiteError,
 };
 use tribunal_tables::{FieldPath, as_list, as_number};
@@ -362,8 +362,9 @@ impl Suite for BestOf {
         credit.map(|credit| Grade::new("best-of-n", credit)).into_iter().collect()
     }
 
-    fn chance(&self, item: &Item, protocol: Protocol) -> Vec<Grade> {
-        vec![Grade::new("best-of-n", chance_best_of(item, protocol, Contest::BestAgainstEach))]
+    fn chance(&self, item: &Item, guess: &Guess) -> Vec<Grade> {
+        let credit = chance_best_of(item, guess, guess.rules.ties.or(TieRule::Split));
+        credit.map(|credit| Grade::new("best-of-n", credit)).into_iter().collect()
     }
 
     fn aggregates(&self, subsets: &[Arc<str>]) -> Vec<Aggregate> {

@@ -8,10 +8,10 @@ mod tests;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use tribunal_api::grading::{TieRule, chance_pair};
 use tribunal_api::{
-    Aggregate, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome, PathSetting, Protocol,
-    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, PathSetting,     Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
 };
 
 const CARD: Card = Card {
@@ -43,7 +43,7 @@ struct Config {
 }
 
 /// How the games of a pair decide it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Rule {
     /// Both orders are played. The pair is right when the right answer wins more games than it loses; a tie or a
@@ -104,13 +104,10 @@ impl Suite for JudgeBench {
         credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
     }
 
-    /// One half, but one quarter for verdicts in two games: a coin must win both, as win and loss cancel out.
-    fn chance(&self, _: &Item, protocol: Protocol) -> Vec<Grade> {
-        let credit = match (self.config.rule, protocol) {
-            (Rule::TwoGame, Protocol::Pairwise | Protocol::Listwise) => 0.25,
-            (Rule::TwoGame, Protocol::Pointwise) | (Rule::SingleGame, _) => 0.5,
-        };
-        vec![Grade::new("accuracy", credit)]
+    /// One half, but one quarter for verdicts in two games where ties lose: a coin must win both, as win and loss
+    /// cancel out.
+    fn chance(&self, _: &Item, guess: &Guess) -> Vec<Grade> {
+        vec![Grade::new("accuracy", chance_pair(guess, guess.rules.ties.or(TieRule::Loss)))]
     }
 
     /// The headline weights every pair alike; `category-mean` is the average of the categories that other papers

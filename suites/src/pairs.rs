@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
+use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_pair};
 use tribunal_api::{
-    Aggregate, Candidate, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome,
-    PathSetting, Protocol, Published, Registry, Rules, SelfCheck, SettingsError, Suite, SuiteCard,
+    Aggregate, Candidate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
+    PathSetting, Published, Registry, Rules, SelfCheck, SettingsError, Suite, SuiteCard,
     SuiteError,
 };
 use tribunal_tables::FieldPath;
@@ -265,8 +265,8 @@ impl Suite for Pairs {
         credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
     }
 
-    fn chance(&self, item: &Item, protocol: Protocol) -> Vec<Grade> {
-        vec![Grade::new("accuracy", chance_best_of(item, protocol, Contest::BestAgainstEach))]
+    fn chance(&self, _: &Item, guess: &Guess) -> Vec<Grade> {
+        vec![Grade::new("accuracy", chance_pair(guess, guess.rules.ties.or(TieRule::Loss)))]
     }
 
     fn aggregates(&self, subsets: &[Arc<str>]) -> Vec<Aggregate> {

@@ -8,11 +8,11 @@ mod tests;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use tribunal_api::grading::{FailureRule, TieRule, pair};
+use serde::{Deserialize, Serialize};
+use tribunal_api::grading::{FailureRule, TieRule, chance_pair, pair};
 use tribunal_api::{
-    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome,
-    PathSetting, Protocol, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
+    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
+    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
     SuiteError, Tree,
 };
 
@@ -50,7 +50,7 @@ struct Config {
 }
 
 /// Where the ids of items come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum IdsFrom {
     /// The column `id`, which must be unique within each subset.
@@ -104,8 +104,8 @@ impl Suite for RewardBench {
         credit.map(|credit| Grade::new(ACCURACY, credit)).into_iter().collect()
     }
 
-    fn chance(&self, _: &Item, _: Protocol) -> Vec<Grade> {
-        vec![Grade::new(ACCURACY, 0.5)]
+    fn chance(&self, _: &Item, guess: &Guess) -> Vec<Grade> {
+        vec![Grade::new(ACCURACY, chance_pair(guess, guess.rules.ties.or(TieRule::Loss)))]
     }
 
     /// The headline is the leaderboard's: the mean of the four sections. `overall-with-prior-sets` is the mean of

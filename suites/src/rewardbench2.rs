@@ -15,8 +15,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
 use tribunal_api::{
-    Aggregate, Card, Combiner, Contest, Grade, Graded, Item, Loaded, Order, Outcome, PathSetting,
-    Protocol, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Aggregate, Card, Combiner, Contest, Grade, Guess, Graded, Item, Loaded, Order, Outcome, PathSetting,
+    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
 };
 
 const CARD: Card = Card {
@@ -95,11 +95,12 @@ impl Suite for RewardBench2 {
         credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
     }
 
-    fn chance(&self, item: &Item, protocol: Protocol) -> Vec<Grade> {
+    fn chance(&self, item: &Item, guess: &Guess) -> Vec<Grade> {
         if &*item.subset == TIES {
             return ties::chance(item);
         }
-        vec![Grade::new("accuracy", chance_best_of(item, protocol, Contest::BestAgainstEach))]
+        let credit = chance_best_of(item, guess, guess.rules.ties.or(TieRule::Split));
+        credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
     }
 
     fn aggregates(&self, subsets: &[Arc<str>]) -> Vec<Aggregate> {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tribunal_api::grading::{FailureRule, TieRule, pair};
+use tribunal_api::grading::{FailureRule, TieRule, chance_pair, pair};
 use tribunal_api::{
-    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome, Over,
-    PathSetting, Protocol, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
+    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, Over,
+    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
     SuiteError, Tree,
 };
 
@@ -141,10 +141,11 @@ impl Suite for RmBench {
             .collect()
     }
 
-    /// One half: every comparison stands alone, whatever the protocol.
-    fn chance(&self, _: &Item, _: Protocol) -> Vec<Grade> {
+    /// That of a pair: every comparison stands alone.
+    fn chance(&self, _: &Item, guess: &Guess) -> Vec<Grade> {
+        let credit = chance_pair(guess, guess.rules.ties.or(TieRule::Loss));
         let names = DIFFICULTIES.map(Difficulty::as_str).into_iter().chain(["accuracy"]);
-        names.map(|name| Grade::new(name, 0.5)).collect()
+        names.map(|name| Grade::new(name, credit)).collect()
     }
 
     /// The headline is the mean of the domains; the two safety parts are pooled by example.

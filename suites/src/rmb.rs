@@ -18,8 +18,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
 use tribunal_api::{
-    Absent, Aggregate, Card, Combiner, Contest, Grade, Item, Loaded, Order, Outcome, PathSetting,
-    Protocol, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Absent, Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, PathSetting,
+    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
 };
 
 use files::ScenarioFile;
@@ -112,9 +112,9 @@ impl Suite for Rmb {
         credit.map(|credit| grade_of(item, credit)).into_iter().flatten().collect()
     }
 
-    fn chance(&self, item: &Item, protocol: Protocol) -> Vec<Grade> {
-        let credit = chance_best_of(item, protocol, Contest::BestAgainstEach);
-        grade_of(item, credit).into_iter().collect()
+    fn chance(&self, item: &Item, guess: &Guess) -> Vec<Grade> {
+        let credit = chance_best_of(item, guess, guess.rules.ties.or(TieRule::Loss));
+        credit.and_then(|credit| grade_of(item, credit)).into_iter().collect()
     }
 
     fn aggregates(&self, subsets: &[Arc<str>]) -> Vec<Aggregate> {

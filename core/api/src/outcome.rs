@@ -71,13 +71,13 @@ impl Shown {
     /// samples abstain.
     pub fn mean_score(&self, candidate: CandidateIndex) -> Option<f64> {
         let place = self.order.iter().position(|&shown| shown == candidate)?;
-        let mut sum = 0.0;
-        let mut count = 0u32;
-        for scores in self.samples.iter().filter_map(Readout::scores) {
-            sum += scores.get(place)?.value();
-            count += 1;
-        }
-        (count > 0).then(|| sum / f64::from(count))
+        let scores = self.samples.iter().filter_map(Readout::scores);
+        mean(scores.filter_map(|scores| scores.get(place)).map(|score| score.value()))
+    }
+
+    /// True when some sample holds no scores, or there is none.
+    pub fn lacks_readouts(&self) -> bool {
+        self.samples.is_empty() || self.samples.iter().any(|readout| readout.scores().is_none())
     }
 
     /// True when no sample holds scores.
@@ -174,11 +174,7 @@ impl Outcome {
         if self.protocol == Protocol::Pointwise {
             return Some(self.score(one)? - self.score(other)?);
         }
-        let both = self
-            .shown
-            .iter()
-            .filter(|shown| shown.shows(one) && shown.shows(other))
-            .min_by_key(|shown| shown.order.len())?;
+        let both = self.comparing(one, other)?;
         let games = self
             .votes(both)
             .filter_map(|vote| Some(vote.mean_score(one)? - vote.mean_score(other)?));
@@ -195,6 +191,17 @@ impl Outcome {
                 Some(if signs.iter().all(|&sign| sign == first) { first } else { 0.0 })
             }
         }
+    }
+
+    /// The first presentation of the smallest question that shows both.
+    pub(crate) fn comparing(&self, one: CandidateIndex, other: CandidateIndex) -> Option<&Shown> {
+        let both = self.shown.iter().filter(|shown| shown.shows(one) && shown.shows(other));
+        both.min_by_key(|shown| shown.order.len())
+    }
+
+    /// True when some readout is missing, whether or not its question abstains as a whole.
+    pub fn lacks_readouts(&self) -> bool {
+        self.shown.iter().any(Shown::lacks_readouts)
     }
 
     /// The presentations of the same question as `first`.
@@ -233,9 +240,14 @@ fn sum(values: impl Iterator<Item = f64>) -> Option<f64> {
     values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0u32), |(sum, count), value| (sum + value, count + 1));
-    (count > 0).then(|| sum / f64::from(count))
+/// Summed from the least, so that equal numbers in another order have the same mean to the last digit.
+fn mean(mut values: impl Iterator<Item = f64>) -> Option<f64> {
+    let first = values.next()?;
+    let Some(second) = values.next() else { return Some(first) };
+    let mut all = vec![first, second];
+    all.extend(values);
+    all.sort_unstable_by(f64::total_cmp);
+    Some(all.iter().sum::<f64>() / all.len() as f64)
 }
 
 #[cfg(test)]
@@ -301,5 +313,22 @@ mod tests {
             Outcome { protocol: Protocol::Pointwise, combiner: Combiner::MeanScore, shown };
         assert_eq!(outcome.score(A), Some(5.5));
         assert_eq!(outcome.first_samples(2).score(A), Some(7.0));
+    }
+
+    #[test]
+    fn the_order_of_samples_and_of_presentations_moves_no_mean() {
+        // In floating point 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1.
+        let scores = [0.1, 0.2, 0.3];
+        let samples = |turned: bool| -> Vec<Readout> {
+            let score = |place: usize| scores[if turned { 2 - place } else { place }];
+            (0..3).map(|place| readout(&[score(place)])).collect()
+        };
+        let mut outcome = Outcome::pointwise([0.0, 0.0]);
+        outcome.shown[0].samples = samples(false);
+        outcome.shown[1].samples = samples(true);
+        assert_eq!(outcome.margin(A, B), Some(0.0));
+        let shown = scores.iter().zip(scores.iter().rev());
+        let shown = shown.map(|(one, other)| game([A, B], Some([*one, *other]))).collect();
+        assert_eq!(games(Combiner::MeanScore, shown).margin(A, B), Some(0.0));
     }
 }

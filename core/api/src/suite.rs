@@ -112,9 +112,9 @@ pub enum Failures {
     Wrong,
     /// The item is left out.
     Exclude,
-    /// The least grade that the missing readouts leave attainable.
+    /// The least grade that the missing readouts leave attainable, also when only some of a question are missing.
     Worst,
-    /// The greatest grade that the missing readouts leave attainable.
+    /// The greatest grade that the missing readouts leave attainable, likewise.
     Best,
 }
 
@@ -125,6 +125,32 @@ pub struct Rules {
     pub ties: Ties,
     /// What a question without readout is worth.
     pub failures: Failures,
+}
+
+/// How a source that knows nothing is asked, and by which rules it is graded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Guess {
+    /// How the item is put to it.
+    pub protocol: Protocol,
+    /// How presentations combine.
+    pub combiner: Combiner,
+    /// Presentations (orders) of each question, at least 1.
+    pub presentations: u32,
+    /// What ties and missing readouts are worth. A guess is never missing.
+    pub rules: Rules,
+}
+
+impl Guess {
+    /// The guess in place of what this outcome holds.
+    pub fn in_place_of(outcome: &Outcome, rules: Rules) -> Self {
+        let presentations = outcome.shown.first().map_or(1, |first| outcome.votes(first).count());
+        Self {
+            protocol: outcome.protocol,
+            combiner: outcome.combiner,
+            presentations: u32::try_from(presentations).unwrap_or(u32::MAX),
+            rules,
+        }
+    }
 }
 
 /// A named credit that a suite gives to an item's outcome.
@@ -298,9 +324,9 @@ pub trait Suite: Send + Sync {
     /// The item may come without texts. The outcome is complete: every planned presentation is answered.
     fn grade(&self, item: &Item, outcome: &Outcome, rules: &Rules) -> Vec<Grade>;
 
-    /// The grades that guessing is expected to earn, for sources of this protocol. Empty when it is not known.
-    fn chance(&self, item: &Item, protocol: Protocol) -> Vec<Grade> {
-        let _ = (item, protocol);
+    /// The grades that guessing is expected to earn when asked like this. Empty when it is not known.
+    fn chance(&self, item: &Item, guess: &Guess) -> Vec<Grade> {
+        let _ = (item, guess);
         Vec::new()
     }
 

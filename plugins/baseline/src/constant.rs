@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tribunal_api::{
     Answer, Answers, Arity, Card, Identity, Limits, Question, Registry, RewardSource, SelfCheck,
     SourceError,
@@ -22,7 +22,7 @@ score = 0.0
 };
 
 /// Settings of `baseline.constant`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Config {
     /// The score of every candidate. Finite; which number it is changes no comparison.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tribunal_api::{
     Answer, Answers, Arity, Card, Identity, Limits, Question, Registry, RewardSource, SelfCheck,
     SourceError,
@@ -23,7 +23,7 @@ prefer = "longest"     # or "shortest"
 };
 
 /// Settings of `baseline.length`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Config {
     /// What is counted.
@@ -33,7 +33,7 @@ struct Config {
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Unit {
     /// Unicode scalar values: a combining mark counts as one, and so does each part of a joined emoji.
@@ -46,7 +46,7 @@ enum Unit {
 }
 
 /// Which end of the scale wins.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Prefer {
     /// The score is the length.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tribunal_api::{
     Answer, Answers, Arity, Card, Identity, Limits, Question, Registry, RewardSource, SelfCheck,
     SourceError,
@@ -22,7 +22,7 @@ prefer = "first"    # or "last"
 };
 
 /// Settings of `baseline.position`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Config {
     /// Which place wins.
@@ -30,7 +30,7 @@ struct Config {
 }
 
 /// Which place wins.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Prefer {
     /// The candidate shown first.
