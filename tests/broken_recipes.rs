@@ -49,6 +49,7 @@ macro_rules! broken {
 }
 
 broken! {
+    a_plugin
     absent_column_in_pairs_fields
     arity_mismatch
     bad_duration

@@ -6,11 +6,11 @@ use tribunal_api::settings::{self, PATH_MARK, REFERENCE_MARK, SettingsError, Ste
 
 use crate::digest::Digest;
 use crate::fault::{Fault, KeyPath, Part};
-use crate::recipe::{Block, Recipe, Section};
+use crate::recipe::{Block, Plugin, Recipe, Section};
 
 /// Faults that no factor can cure: unknown kinds, and settings of blocks that nothing varies.
 pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
-    let mut faults = Vec::new();
+    let mut faults: Vec<Fault> = recipe.plugins.iter().map(no_loader).collect();
     for (component, block) in all_blocks(recipe) {
         if find(component, block, registry).is_none() {
             faults.push(unknown_kind(component, block, registry));
@@ -21,6 +21,12 @@ pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// A plugin that a recipe names: nothing could come of it, so it is not passed over in silence.
+fn no_loader(plugin: &Plugin) -> Fault {
+    Fault::new(plugin.path.clone(), "this version cannot load plugins")
+        .hint("leave the table out; `tribunal list sources` names the kinds that are built in")
 }
 
 /// A kind whose settings bear the name of an engine key: they could never be set.
