@@ -130,7 +130,9 @@ fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
         assert_eq!(trials.units.len(), count, "a trial is lost in {out_text}");
         assert!(fs::read(out.join("summary.json")).unwrap() == summary, "{out_text} differs");
     }
-    println!("{killed} kills over {round} runs of {count} trials: none lost, none stored twice, equal summaries");
+    println!(
+        "{killed} kills over {round} runs of {count} trials: none lost, none stored twice, equal summaries"
+    );
 }
 
 #[test]

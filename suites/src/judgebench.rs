@@ -11,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tribunal_api::grading::{TieRule, chance_pair};
 use tribunal_api::{
-    Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, PathSetting,     Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, PathSetting,
+    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
 };
 
 const CARD: Card = Card {

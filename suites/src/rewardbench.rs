@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use tribunal_api::grading::{FailureRule, TieRule, chance_pair, pair};
 use tribunal_api::{
     Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
-    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
-    SuiteError, Tree,
+    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError,
+    Tree,
 };
 
 use sections::{AVERAGED, PRIOR_SETS, SECTIONS, Section, core_subsets};

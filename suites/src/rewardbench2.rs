@@ -15,8 +15,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
 use tribunal_api::{
-    Aggregate, Card, Combiner, Contest, Grade, Guess, Graded, Item, Loaded, Order, Outcome, PathSetting,
-    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Aggregate, Card, Combiner, Contest, Grade, Graded, Guess, Item, Loaded, Order, Outcome,
+    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError,
+    Tree,
 };
 
 const CARD: Card = Card {

@@ -10,8 +10,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tribunal_api::grading::{FailureRule, TieRule, chance_pair, pair};
 use tribunal_api::{
-    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, Over,
-    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
+    Aggregate, CandidateIndex, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
+    Over, PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard,
     SuiteError, Tree,
 };
 

@@ -18,8 +18,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tribunal_api::grading::{FailureRule, TieRule, best_of, chance_best_of};
 use tribunal_api::{
-    Absent, Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome, PathSetting,
-    Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError, Tree,
+    Absent, Aggregate, Card, Combiner, Contest, Grade, Guess, Item, Loaded, Order, Outcome,
+    PathSetting, Published, Registry, Rules, SelfCheck, Standing, Suite, SuiteCard, SuiteError,
+    Tree,
 };
 
 use files::ScenarioFile;

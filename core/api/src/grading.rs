@@ -27,7 +27,7 @@ pub enum TieRule {
 pub enum FailureRule {
     /// Nothing.
     Wrong,
-    /// The item is left out.
+    /// The item is left out when a question that it needs has no readout at all.
     Exclude,
     /// This credit.
     Credit(f64),

@@ -41,6 +41,6 @@ pub use registry::{Card, Component, Context, Registered, Registry, SelfCheck};
 pub use settings::{GeneratorRef, PathSetting, SettingsError};
 pub use source::{Arity, Limits, Reads, RewardSource};
 pub use suite::{
-    Aggregate, Contest, Failures, Grade, Graded, Guess, Order, Over, Published, Rules, Standing, Suite,
-    SuiteCard, Ties, Tree,
+    Aggregate, Contest, Failures, Grade, Graded, Guess, Order, Over, Published, Rules, Standing,
+    Suite, SuiteCard, Ties, Tree,
 };

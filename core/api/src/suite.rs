@@ -110,7 +110,7 @@ pub enum Failures {
     Published,
     /// Nothing.
     Wrong,
-    /// The item is left out.
+    /// The item is left out when a question that it needs has no readout at all.
     Exclude,
     /// The least grade that the missing readouts leave attainable, also when only some of a question are missing.
     Worst,

@@ -170,9 +170,9 @@ fn warnings(ready: &Ready) -> Vec<String> {
 async fn listen(stop: Stop, level: Level) {
     interrupted().await;
     if level != Level::Quiet {
-        tell(&format!(
-            "stopping: calls under way are finished and stored; press Ctrl-C again to end at once"
-        ));
+        tell(
+            "stopping: calls under way are finished and stored; press Ctrl-C again to end at once",
+        );
     }
     stop.stop();
     interrupted().await;
@@ -301,7 +301,7 @@ fn farewell(folder: &RunFolder, end: &End, exit: Exit, unanswered: usize) {
         tell(&format!("stopped by the budget: {budget}"));
     }
     if exit == Exit::Unanswered {
-        tell(&format!("more trials are without answer than the recipe's `tolerance` allows"));
+        tell("more trials are without answer than the recipe's `tolerance` allows");
     }
     tell(&format!("run folder: {path}"));
     if unanswered > 0 {

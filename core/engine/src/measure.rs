@@ -136,7 +136,7 @@ pub fn measure(evaluation: &Evaluation<'_>, draws: &Draws) -> Vec<Measure> {
     let aggregates = suite.aggregates(cases.subsets());
     let mut desk = Desk::new(evaluation);
     desk.aggregates(&aggregates);
-    if desk.rows.any_abstention(outcomes) {
+    if desk.rows.any_lacking() {
         desk.variants(&aggregates, evaluation);
     }
     let own = desk.board.add_view(views::own(cases, outcomes));
@@ -287,7 +287,7 @@ impl<'a> Desk<'a> {
         assert_eq!(cases.items.len(), outcomes.len(), "one outcome or none per item");
         let mut board = Board::new(suite, cases);
         let main = board.add_view(views::graded(suite, cases, outcomes, &rules));
-        let chance = board.add_view(views::chance(suite, cases, outcomes));
+        let chance = board.add_view(views::chance(suite, cases, outcomes, &rules));
         let whole = board.add_scope(outcomes.iter().map(Option::is_some).collect());
         let rows = Rows::new(suite, cases, outcomes);
         Self { board, rows, main, chance, whole }
@@ -325,27 +325,20 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Headlines and groups under the other rules on missing readouts, where these make a difference or
-    /// some question abstains.
+    /// Headlines and groups under the other rules on missing readouts, where some readout is missing.
     fn variants(&mut self, aggregates: &[Aggregate], evaluation: &Evaluation<'_>) {
         let variants = views::variants(evaluation, self.board.view(self.main));
         let variants = variants.map(|(name, view)| (name, self.board.add_view(view)));
         let prominent = [Standing::Headline, Standing::Group];
         for aggregate in aggregates.iter().filter(|one| prominent.contains(&one.standing)) {
             let main = self.board.compile(&aggregate.tree, self.main, self.whole);
-            let lines: Vec<Line> = variants
-                .iter()
-                .map(|&(name, view)| {
-                    let mut line = self.line_of(aggregate, false, view, self.whole);
-                    line.measure = format!("{}/{name}", aggregate.measure);
-                    line
-                })
-                .collect();
-            let value = self.board.value(main);
-            if self.rows.abstained(&self.board, main) > 0
-                || lines.iter().any(|line| self.board.value(line.root) != value)
-            {
-                lines.into_iter().for_each(|line| self.rows.push(line));
+            if !self.rows.lacking(&self.board, main) {
+                continue;
+            }
+            for &(name, view) in &variants {
+                let mut line = self.line_of(aggregate, false, view, self.whole);
+                line.measure = format!("{}/{name}", aggregate.measure);
+                self.rows.push(line);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tribunal_api::{
-    Abstention, CandidateIndex, Failures, Readout, Reason, Shown, Ties, conformance,
+    Abstention, CandidateIndex, Failures, Protocol, Readout, Reason, Shown, Ties, conformance,
 };
 
 use super::*;
@@ -189,6 +189,14 @@ fn recorded_verdicts_give_the_counts_of_both_rules() {
     };
     assert_eq!(count(two.as_ref(), 2), ([58.0, 15.0, 11.0, 3.0], (87.0, 270.0)));
     assert_eq!(count(one.as_ref(), 1), ([52.0, 19.0, 8.0, 1.0], (80.0, 270.0)));
+    // The 13 null verdicts stand in 13 pairs, of which 4 are right by their other game: 83 of 257 without them.
+    let whole: Vec<Item> = items
+        .iter()
+        .filter(|item| !games_of(&rows[&*item.id], 2).lacks_readouts())
+        .cloned()
+        .collect();
+    let grades = graded(two.as_ref(), &whole, |item| games_of(&rows[&*item.id], 2));
+    assert_eq!(credit(&grades, "accuracy", |_| true), (83.0, 257.0));
 }
 
 #[test]
@@ -263,10 +271,18 @@ fn equal_scores_speak_for_the_second_answer_in_a_single_game_alone() {
 #[test]
 fn a_coin_must_win_both_games() {
     let item = pair_labelled("A>B");
-    let chance = |suite: Arc<dyn Suite>, protocol| suite.chance(&item, protocol)[0].credit;
-    assert_eq!(chance(two_games(), Protocol::Pairwise), 0.25);
-    assert_eq!(chance(two_games(), Protocol::Pointwise), 0.5);
-    assert_eq!(chance(single_game(), Protocol::Pairwise), 0.5);
+    let chance = |suite: Arc<dyn Suite>, outcome: &Outcome, ties| {
+        let guess = Guess::in_place_of(outcome, Rules { ties, ..Rules::default() });
+        suite.chance(&item, &guess)[0].credit
+    };
+    let both = played(Combiner::TwoGame, &[None, None]);
+    assert_eq!(chance(two_games(), &both, Ties::Published), 0.25);
+    // Two wins in one of four, a win and a loss in two of four: 1/4 + 1/2 x 1/2.
+    assert_eq!(chance(two_games(), &both, Ties::Half), 0.5);
+    let scores = Outcome::pointwise([1.0, 0.0]);
+    assert_eq!(chance(two_games(), &scores, Ties::Published), 0.5);
+    let one = played(Combiner::MeanScore, &[None]);
+    assert_eq!(chance(single_game(), &one, Ties::Published), 0.5);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tribunal_api::{Cluster, Component, Failures, Role, TagValue, Ties};
+use tribunal_api::{
+    Answer, CandidateIndex, Cluster, Component, Failures, Protocol, Reason, Role, Shown, TagValue,
+    Ties,
+};
 
 use super::*;
 use crate::measured::{credit, example, graded, measure, shared};
@@ -118,6 +121,46 @@ fn a_question_without_readout_is_wrong_unless_the_recipe_says_otherwise() {
     assert_eq!(grades(Failures::Exclude), []);
     // Neither prompt nor cluster: every item by itself.
     assert_eq!(item.cluster, Cluster::Named(Arc::from("all/1")));
+}
+
+/// Two orders, the second verdict as it is read on screen: `B>A` is a win for the first answer there.
+#[test]
+fn missing_verdicts_of_one_order_are_lost_at_worst_and_won_at_best() {
+    let (_folder, suite) =
+        over("d.csv", "c,r\nx,y\n", json!({ "fields": { "chosen": "c", "rejected": "r" } }));
+    let item = &suite.items().unwrap().items[0];
+    let read = |verdict: Option<&str>| match verdict {
+        Some("A>B") => Some([1.0, 0.0]),
+        Some("B>A") => Some([0.0, 1.0]),
+        Some(_) => Some([0.5, 0.5]),
+        None => None,
+    };
+    let shown = |order: [u16; 2], verdict| {
+        let samples = match read(verdict) {
+            Some(scores) => Outcome::listwise(&scores).shown.remove(0).samples,
+            None => vec![Answer::abstain(Reason::Unreadable, "").readout],
+        };
+        Shown { order: order.map(CandidateIndex).to_vec(), samples }
+    };
+    let (a, b) = (Some("A>B"), Some("B>A"));
+    let items =
+        [(a, None), (b, None), (None, b), (a, b), (a, a), (None, None), (Some("A=B"), None)];
+    let sum = |ties, failures| -> f64 {
+        let credits = items.map(|(first, second)| {
+            let outcome = Outcome {
+                protocol: Protocol::Pairwise,
+                combiner: Combiner::MeanScore,
+                shown: vec![shown([0, 1], first), shown([1, 0], second)],
+            };
+            suite.grade(item, &outcome, &Rules { ties, failures })[0].credit
+        });
+        credits.iter().sum()
+    };
+    assert_eq!(sum(Ties::Loss, Failures::Published), 3.0);
+    assert_eq!(sum(Ties::Loss, Failures::Worst), 1.0);
+    assert_eq!(sum(Ties::Loss, Failures::Best), 5.0);
+    assert_eq!(sum(Ties::Half, Failures::Worst), 2.5);
+    assert_eq!(sum(Ties::Half, Failures::Best), 6.0);
 }
 
 #[test]

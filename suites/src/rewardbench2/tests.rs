@@ -194,7 +194,15 @@ fn the_headline_is_the_plain_mean_of_the_subsets_present() {
 #[test]
 fn chance_follows_the_number_of_orders() {
     let suite = suite(Path::new("unused"));
-    let credit = |item: &Item, protocol| suite.chance(item, protocol)[0].credit;
+    let credit = |item: &Item, protocol| {
+        let guess = Guess {
+            protocol,
+            combiner: Combiner::MeanScore,
+            presentations: 1,
+            rules: Rules::default(),
+        };
+        suite.chance(item, &guess)[0].credit
+    };
     let four = item("Math", "1", 1, 4);
     assert_eq!(credit(&four, Protocol::Pointwise), 0.25);
     assert_eq!(credit(&four, Protocol::Pairwise), 0.125);

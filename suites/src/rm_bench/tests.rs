@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tribunal_api::{
-    Abstention, Aggregate, Failures, Readout, Reason, Rules, Shown, Standing, Ties, conformance,
+    Abstention, Aggregate, Failures, Protocol, Readout, Reason, Rules, Shown, Standing, Ties,
+    conformance,
 };
 
 use super::*;
@@ -252,7 +253,9 @@ fn measures_are_reported_for_the_domains_at_hand() {
 fn guessing_earns_one_half_of_every_grade() {
     let (suite, item) = one();
     for protocol in [Protocol::Pointwise, Protocol::Pairwise] {
-        let chance = suite.chance(&item, protocol);
+        let combiner = Combiner::MeanScore;
+        let guess = Guess { protocol, combiner, presentations: 1, rules: Rules::default() };
+        let chance = suite.chance(&item, &guess);
         assert_eq!(chance.len(), 4);
         assert!(chance.iter().all(|grade| grade.credit == 0.5));
         assert_eq!(credit(&vec![(item.subset.clone(), chance)], "hard", |_| true), (0.5, 1.0));

@@ -306,13 +306,21 @@ fn the_published_rule_is_strict_and_the_others_can_be_chosen() {
     assert_eq!(credit(&silent, Ties::Published, Failures::Exclude), None);
 }
 
-/// Run with `cargo test --release -p tribunal-suites -- --ignored --nocapture loading`.
 #[test]
-#[ignore = "prints times that mean something in release only"]
-fn loading_time_of_all_present_files() {
-    for _ in 0..5 {
-        let start = std::time::Instant::now();
-        let Some((_, loaded)) = all_present() else { return };
-        println!("{} items in {:.3} s", loaded.items.len(), start.elapsed().as_secs_f64());
-    }
+fn both_orders_make_guessing_win_a_quarter_of_each_game() {
+    use tribunal_api::Ties;
+    let rmb = suite(&example("rmb"));
+    let items = rmb.items().unwrap().items;
+    let chance = |item: &Item, ties, presentations| {
+        let rules = Rules { ties, ..Rules::default() };
+        let protocol = tribunal_api::Protocol::Pairwise;
+        let combiner = Combiner::MeanScore;
+        let guess = Guess { protocol, combiner, presentations, rules };
+        rmb.chance(item, &guess)[0].credit
+    };
+    let pair = items.iter().find(|item| item.subset.starts_with("Pairwise_set/")).unwrap();
+    assert_eq!([1, 2].map(|orders| chance(pair, Ties::Published, orders)), [0.5, 0.25]);
+    assert_eq!(chance(pair, Ties::Half, 2), 0.5);
+    let list = items.iter().find(|item| item.candidates.len() == 4).unwrap();
+    assert_eq!(chance(list, Ties::Published, 2), 1.0 / 64.0);
 }

@@ -11,7 +11,7 @@ pub(super) struct Facts {
     pub clusters: u64,
     /// The tree is one mean.
     pub is_mean: bool,
-    /// It is one mean of one item per cluster, all of one weight.
+    /// It is one mean of one item per cluster, all of one weight, and every credit is 0 or 1.
     pub is_plain: bool,
     /// Some part is no mean of grades.
     pub holds_set: bool,
@@ -55,6 +55,7 @@ struct Walk<'a> {
     counted: Vec<bool>,
     covered: Vec<bool>,
     weights_seen: Option<(f64, f64)>,
+    fractional: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -67,6 +68,7 @@ impl<'a> Walk<'a> {
             counted: vec![false; items],
             covered: vec![false; items],
             weights_seen: None,
+            fractional: false,
         }
     }
 
@@ -123,6 +125,7 @@ impl<'a> Walk<'a> {
         let weight = entry.weight * self.board.cases.weights[item];
         self.counted[item] = true;
         self.influence[item] += share * weight * (entry.credit - mean);
+        self.fractional |= entry.credit != 0.0 && entry.credit != 1.0;
         self.facts.credit += entry.credit * entry.weight;
         self.facts.weight += entry.weight;
         widen(&mut self.facts.credits, entry.credit);
@@ -145,8 +148,10 @@ impl<'a> Walk<'a> {
         let same = |range: Option<(f64, f64)>| range.is_some_and(|(least, most)| least == most);
         self.facts.is_mean = is_mean;
         self.facts.all_equal = same(self.facts.credits) && !self.facts.holds_set;
-        self.facts.is_plain =
-            is_mean && self.facts.items == self.facts.clusters && same(self.weights_seen);
+        self.facts.is_plain = is_mean
+            && self.facts.items == self.facts.clusters
+            && same(self.weights_seen)
+            && !self.fractional;
         if !self.facts.holds_set {
             self.facts.clustered_variance = Some(by_cluster.iter().map(|sum| sum * sum).sum());
             self.facts.independent_variance = Some(independent);

@@ -18,7 +18,7 @@ pub enum Method {
     /// Wilson's interval with the effective number of items: as many independent ones as would give the
     /// standard error over resampled clusters. For shares over 20 to 499 clusters.
     WilsonEffective,
-    /// Wilson's interval with the number of items: one item of one weight per cluster.
+    /// Wilson's interval with the number of items: one item of one weight per cluster, each right or wrong.
     Wilson,
     /// Wilson's interval with the number of clusters: few clusters, or all grades equal.
     WilsonClusters,
@@ -37,7 +37,9 @@ impl Method {
 }
 
 /// The interval of a value whose credits lie in `range`, and how it was made; `error` is the standard
-/// deviation of the resampled values. `None` when the value is not defined in most resamples.
+/// deviation of the resampled values. `None` when the value is not defined in most resamples, when all
+/// resamples agree (they then know nothing, which is not certainty), or when a set that is no mean rests on fewer than
+/// [`FEW_CLUSTERS`].
 pub(super) fn interval(
     value: f64,
     facts: &Facts,
@@ -64,7 +66,16 @@ pub(super) fn interval(
         let quantile = student_quantile(facts.clusters as f64 - 1.0);
         return Some((score(trials, quantile), Method::WilsonEffective));
     }
+    if (facts.holds_set && facts.clusters < FEW_CLUSTERS) || !differ(resampled) {
+        return None;
+    }
     percentile_interval(resampled).map(|interval| (interval, Method::BootstrapClusters))
+}
+
+/// True when some two of the defined values differ.
+fn differ(values: &[f64]) -> bool {
+    let mut defined = values.iter().filter(|value| !value.is_nan());
+    defined.next().is_some_and(|first| defined.any(|value| value != first))
 }
 
 /// How many independent items give a share this standard error, at most as many as there are. The

@@ -11,7 +11,7 @@ use super::facts::Facts;
 use super::method::interval;
 use super::resample::resample;
 use super::tree::{Board, Node, Root};
-use super::{Counted, Measure, views};
+use super::{Counted, Measure};
 
 /// Where a line's chance comes from.
 pub(super) enum Chance {
@@ -49,15 +49,18 @@ const PROTOCOLS: [&str; 5] = [
 pub(super) struct Rows {
     lines: Vec<Line>,
     abstained: Vec<u64>,
+    lacking: Vec<bool>,
     protocols: Vec<Option<usize>>,
 }
 
 impl Rows {
     pub fn new(suite: &dyn Suite, cases: &Cases, outcomes: &[Option<Outcome>]) -> Self {
         let abstained = outcomes.par_iter().map(|outcome| match outcome {
-            Some(outcome) if views::lacks_readouts(outcome) => outcome.abstained() as u64,
+            Some(outcome) if outcome.lacks_readouts() => outcome.abstained() as u64,
             _ => 0,
         });
+        let lacking =
+            outcomes.par_iter().map(|one| one.as_ref().is_some_and(Outcome::lacks_readouts));
         let protocols = cases.items.iter().zip(outcomes).map(|(item, outcome)| {
             Some(match (outcome.as_ref()?.protocol, suite.contest(&item.subset)) {
                 (Protocol::Pointwise, _) => 0,
@@ -68,21 +71,27 @@ impl Rows {
                 (Protocol::Pairwise, Contest::ScoresOnly) => 1,
             })
         });
-        Self { lines: Vec::new(), abstained: abstained.collect(), protocols: protocols.collect() }
+        Self {
+            lines: Vec::new(),
+            abstained: abstained.collect(),
+            lacking: lacking.collect(),
+            protocols: protocols.collect(),
+        }
     }
 
     pub fn push(&mut self, line: Line) {
         self.lines.push(line);
     }
 
-    pub fn any_abstention(&self, outcomes: &[Option<Outcome>]) -> bool {
-        outcomes.par_iter().flatten().any(views::lacks_readouts)
+    /// True when some readout of some item is missing.
+    pub fn any_lacking(&self) -> bool {
+        self.lacking.contains(&true)
     }
 
-    /// The questions that abstain among a tree's items.
-    pub fn abstained(&self, board: &Board<'_>, root: Root) -> u64 {
+    /// True when some readout of a tree's items is missing.
+    pub fn lacking(&self, board: &Board<'_>, root: Root) -> bool {
         let covered = Facts::of(board, root).covered;
-        covered.into_iter().map(|item| self.abstained[item as usize]).sum()
+        covered.into_iter().any(|item| self.lacking[item as usize])
     }
 
     /// Evaluates all lines under the draws.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tribunal_api::grading::{FailureRule, TieRule, best_of};
 use tribunal_api::{
-    Abstention, Aggregate, Candidate, Cluster, Combiner, Contest, Grade, Graded, Item, Loaded,
-    Order, Outcome, Protocol, Published, Readout, Reason, Rules, Shown, Standing, Suite, SuiteCard,
-    SuiteError, TagValue, Tree,
+    Abstention, Aggregate, Candidate, Cluster, Combiner, Contest, Grade, Graded, Guess, Item,
+    Loaded, Order, Outcome, Published, Readout, Reason, Rules, Shown, Standing, Suite, SuiteCard,
+    SuiteError, TagValue, Ties, Tree,
 };
 
 use super::*;
@@ -60,7 +60,7 @@ impl Suite for Court {
         credit.map(|credit| Grade::new("right", credit)).into_iter().collect()
     }
 
-    fn chance(&self, item: &Item, _: Protocol) -> Vec<Grade> {
+    fn chance(&self, item: &Item, _: &Guess) -> Vec<Grade> {
         match self.knows_chance_of {
             Some(subset) if subset.is_empty() || subset == &*item.subset => {
                 vec![Grade::new("right", 1.0 / item.candidates.len() as f64)]
@@ -267,16 +267,59 @@ fn the_method_follows_from_what_the_measure_rests_on() {
 }
 
 #[test]
-fn a_measure_that_holds_a_set_keeps_the_bootstrap_even_with_few_clusters() {
+fn fractional_credits_get_the_clustered_rule() {
+    // 40 items of their own clusters; one of them ties and earns one half.
+    let suite = Court::of(vec![("micro", Standing::Headline, Tree::all("right"))]);
+    let items: Vec<(&str, u32)> = (0..40).map(|place| ("a", place)).collect();
+    let pattern: Vec<bool> = (0..40).map(|place| place >= 5).collect();
+    let mut outcomes = verdicts(&pattern);
+    outcomes[7] = Some(Outcome::pointwise([1.0, 1.0]));
+    let cases = cases(&items);
+    let method = |ties| {
+        let rules = Rules { ties, ..Rules::default() };
+        let evaluation = Evaluation { suite: &suite, cases: &cases, outcomes: &outcomes, rules };
+        let measures = measure(&evaluation, &Draws::new(40, 200, 7));
+        named(&measures, "micro", "").method.clone().unwrap()
+    };
+    assert_eq!(method(Ties::Loss), "wilson");
+    assert_eq!(method(Ties::Half), "wilson-effective");
+}
+
+#[test]
+fn resamples_that_all_agree_make_no_interval() {
+    // The average of a subset that is all right and one that is all wrong is 1/2 in every resample with both.
+    let mut items: Vec<(&str, u32)> = (0..600).map(|place| ("a", place)).collect();
+    items.extend((600..1200).map(|place| ("b", place)));
+    let pattern: Vec<bool> = (0..1200).map(|place| place < 600).collect();
+    let macro_mean = Tree::Average(vec![right("a"), right("b")]);
+    let suite = Court::of(vec![("macro", Standing::Headline, macro_mean)]);
+    let measures = evaluate(&suite, &cases(&items), &verdicts(&pattern), 200);
+    let overall = named(&measures, "macro", "");
+    assert_eq!((overall.value, overall.low, overall.high), (Some(0.5), None, None));
+    // A set of 30 clusters, none of them right: 0 in every resample.
+    let suite = Court::of(vec![("odd", Standing::Headline, Tree::Set(Arc::from("a")))]);
+    let items: Vec<(&str, u32)> = (0..30).map(|place| ("a", place)).collect();
+    let measures = evaluate(&suite, &cases(&items), &verdicts(&[false; 30]), 200);
+    let odd = named(&measures, "odd", "");
+    assert_eq!((odd.value, odd.low, odd.method.as_deref()), (Some(0.0), None, None));
+}
+
+#[test]
+fn a_measure_that_holds_a_set_is_resampled_and_has_no_interval_with_few_clusters() {
     let suite = Court::of(vec![("odd", Standing::Headline, Tree::Set(Arc::from("a")))]);
     let cases = cases(&[("a", 0), ("a", 1), ("a", 2)]);
     let measures = evaluate(&suite, &cases, &verdicts(&[true, true, false]), 400);
     let odd = named(&measures, "odd", "");
     assert_eq!((odd.value, odd.n, odd.design_effect), (Some(4.0), 3, None));
-    // None or all three draws are right with probability 1/27 and 8/27, both above 2.5 %: 0 and 9.
+    assert_eq!((odd.low, odd.high, odd.method.as_deref()), (None, None, None));
+    assert!(measures.iter().all(|one| !one.measure.contains("vote@")));
+    // Of 20 clusters one is right: drawn never in 0.95^20 = 36 % of resamples, and 3 times or fewer in 98.4 %.
+    let items: Vec<(&str, u32)> = (0..20).map(|place| ("a", place)).collect();
+    let pattern: Vec<bool> = (0..20).map(|place| place == 0).collect();
+    let measures = evaluate(&suite, &self::cases(&items), &verdicts(&pattern), 4_000);
+    let odd = named(&measures, "odd", "");
     assert_eq!((odd.low, odd.high), (Some(0.0), Some(9.0)));
     assert_eq!(odd.method.as_deref(), Some("bootstrap-clusters"));
-    assert!(measures.iter().all(|one| !one.measure.contains("vote@")));
 }
 
 #[test]
@@ -321,6 +364,34 @@ fn abstentions_are_counted_and_the_other_rules_stand_beside() {
     assert_eq!(read("abstentions/refused"), (Some(1.0), 8, 1));
     assert_eq!(read("abstentions/unreadable"), (Some(1.0), 8, 1));
     assert!(measures.iter().all(|one| one.measure != "a/best"), "no item of `a` abstains");
+}
+
+#[test]
+fn one_missing_verdict_of_two_brings_the_other_rules() {
+    // Won and won, won and missing, lost and missing; a tie is a loss.
+    let [won, lost] = [[1.0, 0.0], [0.0, 1.0]].map(|scores| Outcome::listwise(&scores));
+    let missing = abstained(Reason::Refused).unwrap().shown[0].samples.clone();
+    let both = |outcome: &Outcome, second: Option<[f64; 2]>| {
+        let mut outcome = outcome.clone();
+        let samples = match second {
+            Some(scores) => Outcome::listwise(&scores).shown[0].samples.clone(),
+            None => missing.clone(),
+        };
+        let order = outcome.shown[0].order.iter().rev().copied().collect();
+        outcome.shown.push(Shown { order, samples });
+        Some(outcome)
+    };
+    let outcomes = [both(&won, Some([0.0, 1.0])), both(&won, None), both(&lost, None)];
+    let suite = Court::of(vec![("micro", Standing::Headline, Tree::all("right"))]);
+    let measures = evaluate(&suite, &cases(&[("a", 0), ("a", 1), ("a", 2)]), &outcomes, 100);
+    let read = |name: &str| {
+        let measure = named(&measures, name, "");
+        (measure.credit, measure.n, measure.abstained)
+    };
+    assert_eq!(read("micro"), (Some(2.0), 3, 0));
+    assert_eq!(read("micro/excluding"), (Some(1.0), 1, 0));
+    assert_eq!(read("micro/worst"), (Some(1.0), 3, 0));
+    assert_eq!(read("micro/best"), (Some(2.0), 3, 0));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Grades of all items of a cell: by the suite under each rule, by chance, and the engine's own.
 
 use rayon::prelude::*;
-use tribunal_api::{Failures, Grade, Outcome, Readout, Rules, Suite};
+use tribunal_api::{Failures, Grade, Guess, Outcome, Rules, Suite};
 
 use super::cases::Cases;
 use super::tree::View;
@@ -20,30 +20,34 @@ pub(super) fn graded(
     graded.collect()
 }
 
-/// The grades that guessing earns, for the protocol that each answered item met.
-pub(super) fn chance(suite: &dyn Suite, cases: &Cases, outcomes: &[Option<Outcome>]) -> View {
+/// The grades that guessing earns, for the protocol and the orders that each answered item met.
+pub(super) fn chance(
+    suite: &dyn Suite,
+    cases: &Cases,
+    outcomes: &[Option<Outcome>],
+    rules: &Rules,
+) -> View {
     let graded = cases.items.par_iter().zip(outcomes).map(|(item, outcome)| match outcome {
-        Some(outcome) => suite.chance(item, outcome.protocol),
+        Some(outcome) => suite.chance(item, &Guess::in_place_of(outcome, *rules)),
         None => Vec::new(),
     });
     graded.collect()
 }
 
-/// True when some readout is missing, whether or not its question abstains as a whole.
-pub(super) fn lacks_readouts(outcome: &Outcome) -> bool {
-    let mut samples = outcome.shown.iter().flat_map(|shown| &shown.samples);
-    samples.any(|readout| matches!(readout, Readout::Abstained(_)))
-}
-
 /// The grades under each other rule on missing readouts. Items without missing readouts keep theirs.
+///
+/// `excluding` leaves out every item that lacks any readout. [`Failures::Exclude`] is narrower: there one readout
+/// of a question is enough to answer it.
 pub(super) fn variants(evaluation: &Evaluation<'_>, main: &View) -> [(&'static str, View); 3] {
     let Evaluation { suite, cases, outcomes, rules } = *evaluation;
-    [("excluding", Failures::Exclude), ("worst", Failures::Worst), ("best", Failures::Best)].map(
+    [("excluding", None), ("worst", Some(Failures::Worst)), ("best", Some(Failures::Best))].map(
         |(name, failures)| {
-            let rules = Rules { failures, ..rules };
             let graded = cases.items.par_iter().zip(outcomes).zip(main);
-            let view = graded.map(|((item, outcome), main)| match outcome {
-                Some(outcome) if lacks_readouts(outcome) => suite.grade(item, outcome, &rules),
+            let view = graded.map(|((item, outcome), main)| match (outcome, failures) {
+                (Some(outcome), Some(failures)) if outcome.lacks_readouts() => {
+                    suite.grade(item, outcome, &Rules { failures, ..rules })
+                }
+                (Some(outcome), None) if outcome.lacks_readouts() => Vec::new(),
                 _ => main.clone(),
             });
             (name, view.collect())
