@@ -155,6 +155,7 @@ fn block(summary: &Summary, suite: &SuiteSummary, shown: Shown) -> Block {
     if !measured.is_empty() {
         let abstentions = rows.iter().any(|row| row.measure.starts_with("abstentions/"));
         lines.push(manner.line(&measured, abstentions));
+        lines.extend(manner.lines_of_levels(&measured, &names));
         lines.retain(|line| !line.is_empty());
     }
     let mut grids = vec![measures(&measured, suite, &names, &order, &manner)];
@@ -272,6 +273,34 @@ impl Shared {
         parts.join("; ")
     }
 
+    /// The rules that each of the levels stands for, where the levels decide them and there is more than one.
+    fn told_by_levels(&self, rows: &[&ReportRow], names: &LevelNames) -> Vec<(String, String)> {
+        let mut told: Vec<(String, String)> = Vec::new();
+        for row in rows.iter().filter(|row| row.source != LENGTH_LINE) {
+            let (levels, rules) = (names.text(&row.levels), self.column(row));
+            match told.iter().find(|(known, _)| *known == levels) {
+                Some((_, known)) if *known != rules => return Vec::new(),
+                Some(_) => {}
+                None => told.push((levels, rules)),
+            }
+        }
+        if (2..=6).contains(&told.len()) && told.iter().any(|(_, rules)| !rules.is_empty()) {
+            told
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn lines_of_levels(&self, rows: &[&ReportRow], names: &LevelNames) -> Vec<String> {
+        let told = self.told_by_levels(rows, names);
+        told.into_iter().map(|(levels, rules)| format!("at {levels}: {rules}")).collect()
+    }
+
+    /// The rules of a row, unless a line above the table says them.
+    fn cell(&self, row: &ReportRow, told: &[(String, String)]) -> String {
+        if told.is_empty() { self.column(row) } else { String::new() }
+    }
+
     fn column(&self, row: &ReportRow) -> String {
         if row.source == LENGTH_LINE {
             return NONE.to_owned();
@@ -304,6 +333,7 @@ fn measures(
         .text("protocol")
         .text("rules");
     let kept = suffix(suite);
+    let by_levels = manner.told_by_levels(rows, names);
     let mut measured: Vec<(&str, &str)> = Vec::new();
     for row in rows.iter().filter(|row| row.headline).chain(rows) {
         if !measured.contains(&(&row.subset, &row.measure)) {
@@ -331,7 +361,7 @@ fn measures(
                         Some(_) => String::new(),
                         None => plain(&row.protocol),
                     },
-                    manner.column(row),
+                    manner.cell(row, &by_levels),
                 ],
                 strong: row.headline,
                 gap: place > 0 && within == 0,
