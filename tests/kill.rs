@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tribunal_engine::store::{RunFolder, read_trials};
 
@@ -68,6 +68,12 @@ fn undisturbed(program: &Program, recipe: &Path) -> (Vec<u8>, usize) {
     (fs::read(out.join("summary.json")).unwrap(), trials.units.len())
 }
 
+/// The same run once more, to be timed.
+fn undisturbed_again(program: &Program, recipe: &Path) {
+    let out = program.folder().join("timed");
+    program.run(["run", recipe.to_str().unwrap(), "-q", "-o", out.to_str().unwrap()]).with_code(0);
+}
+
 /// A small generator of moments, so that a failure can be repeated.
 struct Moments(u64);
 
@@ -78,15 +84,47 @@ impl Moments {
     }
 }
 
+/// A recipe that asks long enough to be killed while it asks: 1,500 lists of four, one question a call.
+fn long_recipe(program: &Program) -> PathBuf {
+    let mut rows = String::new();
+    for row in 0..1500 {
+        let candidates: Vec<String> = (0..4)
+            .map(|place| format!("{} {row}", "word ".repeat(1 + (row + place) % 5)))
+            .collect();
+        let value = serde_json::json!({ "id": row, "q": format!("question {row}"), "c": candidates, "b": 0 });
+        rows.push_str(&format!("{value}\n"));
+    }
+    program.write("lists.jsonl", &rows);
+    program.write(
+        "long.toml",
+        r#"
+name = "long"
+[source.length]
+kind = "baseline.length"
+batch = 1
+in-flight = 1
+[source.coin]
+kind = "baseline.coin"
+batch = 1
+[suite.lists]
+kind = "best-of"
+path = "lists.jsonl"
+fields = { id = "id", prompt = "q", candidates = "c", best = "b" }
+"#,
+    )
+}
+
 #[test]
 fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
     let program = Program::new();
-    let recipe = program.write("kill.toml", &recipe());
+    let recipe = long_recipe(&program);
     let (summary, count) = undisturbed(&program, &recipe);
     let total = stored_bytes(&program.folder().join("whole"));
+    let started = Instant::now();
+    undisturbed_again(&program, &recipe);
+    let whole_run = u64::try_from(started.elapsed().as_micros()).unwrap();
     let mut moments = Moments(1);
-    let mut round = 0;
-    let mut killed = 0;
+    let (mut round, mut killed, mut while_storing) = (0, 0, 0);
     while killed < kills() {
         round += 1;
         assert!(round < 40 * kills(), "the run is over too soon to be killed");
@@ -100,17 +138,24 @@ fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
             } else {
                 vec!["resume", &out_text, "-q"]
             };
+            // Mostly a moment at which this process has stored so many bytes, else any moment of a whole run and after it.
+            let moment = Duration::from_micros(moments.next(whole_run * 3 / 2));
+            let mark = before + 40 + moments.next(total / 8);
+            let by_bytes = killed % 4 != 0;
+            let started = Instant::now();
             let mut child = start(&program, &args);
-            // A moment is a number of stored bytes beyond what was there, then a few microseconds more.
-            let mark = before + moments.next(total.saturating_sub(before).max(1));
-            let pause = Duration::from_micros(moments.next(300));
             let ended = loop {
                 if child.try_wait().unwrap().is_some() {
                     break true;
                 }
-                if stored_bytes(&out) >= mark && out.join("plan.json").exists() {
-                    std::thread::sleep(pause);
-                    break child.try_wait().unwrap().is_some();
+                // When everything is stored the run may end, and another one is begun.
+                let now = match by_bytes {
+                    _ if before >= total => false,
+                    true => stored_bytes(&out) >= mark,
+                    false => started.elapsed() >= moment,
+                };
+                if now {
+                    break false;
                 }
             };
             if ended {
@@ -119,9 +164,16 @@ fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
             child.kill().unwrap();
             child.wait().unwrap();
             killed += 1;
-            first = false;
+            while_storing += usize::from(stored_bytes(&out) > before + 40);
+            // A process that ended before its plan was written left nothing to resume.
+            first = !out.join("plan.json").exists();
             if killed >= kills() {
-                program.run(["resume", &out_text, "-q"]).with_code(0);
+                let last = if first {
+                    vec!["run", recipe.to_str().unwrap(), "-q", "-o", &out_text]
+                } else {
+                    vec!["resume", &out_text, "-q"]
+                };
+                program.run(last).with_code(0);
                 break;
             }
         }
@@ -131,8 +183,10 @@ fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
         assert!(fs::read(out.join("summary.json")).unwrap() == summary, "{out_text} differs");
     }
     println!(
-        "{killed} kills over {round} runs of {count} trials: none lost, none stored twice, equal summaries"
+        "{killed} kills, {while_storing} of them after new trials were stored, over {round} runs of {count} trials: \
+         none lost, none stored twice, equal summaries"
     );
+    assert!(2 * while_storing > killed, "too few kills hit the asking");
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub struct RunArgs {
     /// How to ask.
     #[command(flatten)]
     pub asking: AskingArgs,
-    /// The run folder [default: runs/<name>-<digest of the plan>]
+    /// The run folder [default: runs/NAME-DIGEST, after the recipe and its plan]
     #[arg(short, long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
     /// Start anew beside a folder that holds the same plan
