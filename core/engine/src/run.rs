@@ -100,7 +100,6 @@ struct Shared {
     /// Set when storing failed: nothing more is asked.
     failed: AtomicBool,
     answered: AtomicUsize,
-    unanswered: AtomicUsize,
     in_flight: AtomicUsize,
     peak: AtomicUsize,
     spent: Spent,
@@ -163,7 +162,6 @@ pub async fn drive(
         stop,
         failed: AtomicBool::new(false),
         answered: AtomicUsize::new(0),
-        unanswered: AtomicUsize::new(0),
         in_flight: AtomicUsize::new(0),
         peak: AtomicUsize::new(0),
         spent: Spent::default(),

@@ -7,7 +7,7 @@ use tribunal_api::{Registry, Rules, Suite};
 
 use crate::fault::Faults;
 use crate::measure::{self, Draws, Evaluation, RESAMPLES, TooManySlices};
-use crate::store::{Damage, RunFolder, StoreError, StoredCell, StoredPlan, StoredSuite};
+use crate::store::{Damage, RunFolder, StoreError, StoredCell, StoredSuite};
 
 pub use outcomes::Stored;
 pub use report::{
@@ -127,13 +127,4 @@ pub fn build(
         name: suite.name.clone(),
         message: error.to_string(),
     })
-}
-
-/// The plan of a run, for those who need no trials.
-///
-/// # Errors
-///
-/// When the folder holds no plan that can be read.
-pub fn plan_of(folder: &RunFolder) -> Result<StoredPlan, SummaryError> {
-    Ok(folder.plan()?)
 }

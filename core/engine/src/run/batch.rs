@@ -343,7 +343,6 @@ fn store(
 }
 
 fn give_up(asking: &Asking, shared: &Shared, lost: &[(usize, SourceError)]) {
-    shared.unanswered.fetch_add(lost.len(), Ordering::Relaxed);
     let mut told: Vec<(String, usize, &'static str)> = Vec::new();
     for (_, error) in lost {
         let text = error.to_string();
