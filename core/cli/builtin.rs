@@ -6,6 +6,8 @@ use tribunal_api::Registry;
 pub fn registry() -> Registry {
     let mut registry = Registry::new();
     tribunal_baseline::register(&mut registry);
+    tribunal_http::register(&mut registry);
+    tribunal_judges::register(&mut registry);
     tribunal_suites::register(&mut registry);
     registry
 }

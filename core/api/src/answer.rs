@@ -112,6 +112,19 @@ pub struct Usage {
     pub usd: Option<f64>,
 }
 
+/// Who answered, as far as a server tells. Measured, like the cost: no part of what an answer says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Origin {
+    /// The model id, and fingerprint if there is one, that the server reports. When it changes during a run, the
+    /// engine stops the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<String>,
+    /// The server's request ids, in the order of the requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<String>,
+}
+
 /// One sample of what a source says: a readout, and what else it wants kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -124,12 +137,20 @@ pub struct Answer {
     pub transcript: Option<serde_json::Value>,
     /// What it cost.
     pub usage: Usage,
+    /// Who answered, as far as a server tells.
+    pub origin: Origin,
 }
 
 impl Answer {
     /// An answer that is a readout and nothing else.
     pub fn new(readout: Readout) -> Self {
-        Self { readout, parts: BTreeMap::new(), transcript: None, usage: Usage::default() }
+        Self {
+            readout,
+            parts: BTreeMap::new(),
+            transcript: None,
+            usage: Usage::default(),
+            origin: Origin::default(),
+        }
     }
 
     /// The answer to a question with one candidate. A number that is not finite is an error of the adapter.

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Usage;
+use crate::answer::{Origin, Usage};
 use crate::error::SourceError;
 use crate::identity::Identity;
 use crate::question::Turn;
-use crate::source::Limits;
+use crate::source::{Inspection, Limits, Quota};
 
 /// How tokens are drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,17 +50,19 @@ pub struct Prompt {
     pub sampling: Sampling,
     /// One seed per sample wanted, at least one.
     pub seeds: Vec<u64>,
-    /// Labels whose log-probability as the next text is wanted; empty when none is.
+    /// Texts whose log-probability is wanted wherever the reply stands at a token ([`Text::tokens`]); empty when none
+    /// is. Case and space variants are listed by the asker.
     pub labels: Vec<String>,
     /// The shape of the reply, if it is constrained.
     pub grammar: Option<Grammar>,
 }
 
 /// Why a text ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Finish {
     /// The model ended it, or a stop text did.
+    #[default]
     Stop,
     /// The token limit was reached.
     Length,
@@ -68,8 +70,20 @@ pub enum Finish {
     Refused,
 }
 
-/// One sample of a reply.
+/// One token of a reply, with what else might have stood in its place.
 #[derive(Clone, Debug, PartialEq)]
+pub struct Token {
+    /// The token's text, spaces included.
+    pub text: String,
+    /// Natural logarithm of its probability, at most 0.
+    pub logprob: f64,
+    /// Texts and their log-probabilities in its place, each text once: the labels asked for as far as the backend can
+    /// tell, and what else it lists (for many servers the 20 likeliest tokens). May hold the token itself.
+    pub others: Vec<(String, f64)>,
+}
+
+/// One sample of a reply.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
     /// The reply without its reasoning part.
     pub text: String,
@@ -77,28 +91,26 @@ pub struct Text {
     pub reasoning: Option<String>,
     /// Why it ended.
     pub finish: Finish,
+    /// The tokens of the reply when labels were asked for and the backend reports them, else empty.
+    pub tokens: Vec<Token>,
 }
 
-/// The log-probability of a label as the next text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LabelLogprob {
-    /// The label as asked.
-    pub label: String,
-    /// Natural logarithm of its probability, at most 0; `None` when the backend cannot tell.
-    pub logprob: Option<f64>,
+impl Text {
+    /// A reply that the model ended, without reasoning.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
 }
 
 /// What came back for a prompt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Completion {
     /// One text per seed, in the order asked.
     pub texts: Vec<Text>,
-    /// One entry per label asked for.
-    pub labels: Vec<LabelLogprob>,
     /// What it cost, all samples together.
     pub usage: Usage,
-    /// The model id or fingerprint that the server reports for this reply.
-    pub served: Option<String>,
+    /// Who answered, as far as the server tells.
+    pub origin: Origin,
 }
 
 /// A backend that continues dialogues.
@@ -113,8 +125,25 @@ pub trait Generator: Send + Sync {
         Limits::default()
     }
 
+    /// What the backend's latest reply said about the quota that is left; `None` when it says nothing.
+    fn quota(&self) -> Option<Quota> {
+        None
+    }
+
+    /// The number of tokens of a text, where the tokenizer is known without asking the backend.
+    fn count_tokens(&self, text: &str) -> Option<u64> {
+        let _ = text;
+        None
+    }
+
     /// Who answers, without loading weights.
     async fn identify(&self) -> Result<Identity, SourceError>;
+
+    /// What the backend makes of a prompt on its way to the model, for a person to look at; `None` when it cannot tell.
+    async fn inspect(&self, prompt: &Prompt) -> Result<Option<Inspection>, SourceError> {
+        let _ = prompt;
+        Ok(None)
+    }
 
     /// One result per prompt, in the order asked.
     async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>>;

@@ -29,17 +29,17 @@ pub mod settings;
 pub mod source;
 pub mod suite;
 
-pub use answer::{Abstention, Answer, Answers, NotFinite, Readout, Reason, Score, Usage};
+pub use answer::{Abstention, Answer, Answers, NotFinite, Origin, Readout, Reason, Score, Usage};
 pub use async_trait::async_trait;
 pub use error::{SourceError, SuiteError};
-pub use generator::{Completion, Finish, Generator, Grammar, LabelLogprob, Prompt, Sampling, Text};
+pub use generator::{Completion, Finish, Generator, Grammar, Prompt, Sampling, Text, Token};
 pub use identity::{Identity, Strength};
 pub use item::{Absent, Candidate, Cluster, Item, Loaded, TagValue};
-pub use outcome::{Combiner, Outcome, Protocol, Shown};
+pub use outcome::{Combiner, Outcome, Protocol, Shown, Vote};
 pub use question::{CandidateIndex, Key, Question, Role, Turn};
 pub use registry::{Card, Component, Context, Registered, Registry, SelfCheck};
-pub use settings::{GeneratorRef, PathSetting, SettingsError};
-pub use source::{Arity, Limits, Reads, RewardSource};
+pub use settings::{GeneratorRef, PathSetting, ServerRef, SettingsError};
+pub use source::{Arity, Counted, Estimate, Inspection, Limits, Quota, Reads, RewardSource};
 pub use suite::{
     Aggregate, Contest, Failures, Grade, Graded, Guess, Order, Over, Published, Rules, Standing,
     Suite, SuiteCard, Ties, Tree,

@@ -57,6 +57,22 @@ impl Combiner {
     }
 }
 
+/// How the samples of one presentation become one score per candidate. Samples without scores do not vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Vote {
+    /// The mean of the scores.
+    #[default]
+    Mean,
+    /// Several candidates: the share of samples in which a candidate is at the top, shared evenly among those tied.
+    /// A single candidate: its most frequent score, the mean of those equally frequent.
+    Majority,
+    /// The median of the scores: the mean of the two in the middle for an even number.
+    Median,
+    /// The least score.
+    Min,
+}
+
 /// One presentation of one question and what came back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {

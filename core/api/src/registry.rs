@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::generator::Generator;
-use crate::settings::{self, GeneratorRef, SettingsError};
+use crate::settings::{self, GeneratorRef, ServerRef, SettingsError};
 use crate::source::RewardSource;
 use crate::suite::Suite;
 
@@ -70,9 +70,19 @@ pub struct Card {
 pub trait Context {
     /// The generator of this name, wrapped in its lane.
     fn generator(&self, name: &GeneratorRef) -> Result<Arc<dyn Generator>, SettingsError>;
+
+    /// The base URL of the managed server of this name, without a slash at the end. It may not have been started yet.
+    fn server(&self, name: &ServerRef) -> Result<String, SettingsError> {
+        Err(SettingsError::of_key("server", format!("there is no server `{}`", name.0)))
+    }
+
+    /// True when only this machine's loopback may be contacted.
+    fn offline(&self) -> bool {
+        false
+    }
 }
 
-/// A context without generators, for tests and kinds that need none.
+/// A context without generators and servers, for tests and kinds that need none.
 pub struct NoGenerators;
 
 impl Context for NoGenerators {

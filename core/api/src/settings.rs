@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 /// Schema extension that marks a path; the planner resolves it against the recipe's folder.
 pub const PATH_MARK: &str = "x-tribunal-path";
-/// Schema extension that marks the name of another block; its value is the block's table (`generator`).
+/// Schema extension that marks the name of another block; its value is the block's table (`generator`, `server`).
 pub const REFERENCE_MARK: &str = "x-tribunal-reference";
 
 /// A path in a recipe, relative to the recipe's folder. Its text is not part of a source's identity:
@@ -55,6 +55,25 @@ impl JsonSchema for GeneratorRef {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "x-tribunal-reference": "generator" })
+    }
+}
+
+/// The name of a `[server.x]` block of the same recipe: a server that the program starts and stops itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ServerRef(pub String);
+
+impl JsonSchema for ServerRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ServerRef".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-tribunal-reference": "server" })
     }
 }
 

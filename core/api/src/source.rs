@@ -1,5 +1,7 @@
 //! The trait of everything that scores candidates.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +73,75 @@ impl Default for Limits {
     }
 }
 
+/// What a backend's latest reply said about the quota that is left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// The share that is left of the scarcest quota, 0 to 1.
+    pub left: f64,
+    /// How long until it is full again, where the backend says so.
+    pub resets: Option<Duration>,
+}
+
+/// What it rests on that a number of tokens is known before anything is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counted {
+    /// The model's own tokenizer.
+    Tokenizer,
+    /// The number of characters ([`Estimate::tokens_of`]).
+    Characters,
+}
+
+/// What one question is expected to cost, all its samples together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Estimate {
+    /// Calls of the backend.
+    pub calls: u64,
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// The most tokens that may be written.
+    pub output_tokens: u64,
+    /// How the tokens read were counted.
+    pub counted: Counted,
+}
+
+impl Estimate {
+    /// About how many tokens a text has, by its characters alone: 4 of ASCII a token, 2 of other alphabets, 1 of scripts
+    /// without spaces between words (Chinese, Japanese, Thai...). Rounded up.
+    pub fn tokens_of(text: &str) -> u64 {
+        let quarters: u64 = text
+            .chars()
+            .map(|c| match u32::from(c) {
+                0..0x80 => 1,
+                0x80..0x0E00 => 2,
+                _ => 4,
+            })
+            .sum();
+        quarters.div_ceil(4)
+    }
+}
+
+/// What becomes of a question or prompt on its way to the model, for a person to look at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Inspection {
+    /// The text that the model reads, or the messages where the server renders them.
+    pub rendered: String,
+    /// True when `rendered` is what the model reads to the last character; false when the server adds a template.
+    pub exact: bool,
+    /// The token ids of the rendered text as the server counts them; empty when it does not tell.
+    pub tokens: Vec<u32>,
+    /// The id of the token that begins a text, and how often it stands at the start of `tokens`.
+    pub bos: Option<(u32, usize)>,
+    /// The most tokens that the model reads, where that is known.
+    pub most_tokens: Option<u64>,
+    /// Where in the reply the score is read, in words (`data[0].probs[0] of /classify`).
+    pub read_at: String,
+    /// Anything else worth knowing, one sentence each.
+    pub notes: Vec<String>,
+}
+
 /// Anything that scores candidate replies: a classifier, a judge, a served model, a recorded table.
 ///
 /// The engine calls [`score`](RewardSource::score) from several tasks at once, never more than
@@ -97,8 +168,26 @@ pub trait RewardSource: Send + Sync {
         Limits::default()
     }
 
+    /// What the backend's latest reply said about the quota that is left; `None` when it says nothing.
+    fn quota(&self) -> Option<Quota> {
+        None
+    }
+
+    /// What a question is expected to cost; `None` when it costs nothing worth counting. Asks nobody.
+    fn estimate(&self, question: &Question) -> Option<Estimate> {
+        let _ = question;
+        None
+    }
+
     /// Who answers, from files or server, without loading weights.
     async fn identify(&self) -> Result<Identity, SourceError>;
+
+    /// What becomes of a question on its way to the model; `None` when there is nothing to see. May ask a server for
+    /// token ids, never for a score.
+    async fn inspect(&self, question: &Question) -> Result<Option<Inspection>, SourceError> {
+        let _ = question;
+        Ok(None)
+    }
 
     /// One result per question, in the order asked: all its samples, or an error.
     ///

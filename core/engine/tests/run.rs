@@ -203,11 +203,10 @@ impl Generator for Scribe {
                 texts: prompt
                     .seeds
                     .iter()
-                    .map(|_| Text { text: text.into(), reasoning: None, finish: Finish::Stop })
+                    .map(|_| Text::of(text))
                     .collect(),
-                labels: Vec::new(),
                 usage: Usage { output_tokens: Some(1), ..Usage::default() },
-                served: None,
+                origin: Origin::default(),
             }
         };
         let failed = SourceError::Unreachable { message: "first try".into() };

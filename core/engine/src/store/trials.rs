@@ -45,7 +45,7 @@ pub struct StoredSample {
 impl StoredSample {
     /// The stored form of an answer. What it cost is measured, and stands in `timing.jsonl`.
     pub fn of(answer: Answer) -> Self {
-        let Answer { readout, parts, transcript, usage: _ } = answer;
+        let Answer { readout, parts, transcript, usage: _, origin: _ } = answer;
         let (scores, abstained, note) = match readout {
             Readout::Scores(scores) => (Some(scores), None, String::new()),
             Readout::Abstained(Abstention { reason, note }) => (None, Some(reason), note),
