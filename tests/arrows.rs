@@ -50,12 +50,12 @@ const TABLE: [Crate; 12] = [
     Crate {
         name: "tribunal-judges",
         ours: &["tribunal-api"],
-        others: Some(&["minijinja", "minijinja-contrib", "toml"]),
+        others: Some(&["blake3", "minijinja", "minijinja-contrib", "toml"]),
     },
     Crate {
         name: "tribunal-suites",
         ours: &["tribunal-api", "tribunal-tables"],
-        others: Some(&["foldhash", "rayon", "strsim"]),
+        others: Some(&["foldhash", "rayon", "strsim", "toml"]),
     },
     Crate {
         name: "tribunal",

@@ -38,8 +38,8 @@ pub use item::{Absent, Candidate, Cluster, Item, Loaded, TagValue};
 pub use outcome::{Combiner, Outcome, Protocol, Shown, Vote};
 pub use question::{CandidateIndex, Key, Question, Role, Turn};
 pub use registry::{Card, Component, Context, Registered, Registry, SelfCheck};
-pub use settings::{GeneratorRef, PathSetting, ServerRef, SettingsError};
-pub use source::{Arity, Counted, Estimate, Inspection, Limits, Quota, Reads, RewardSource};
+pub use settings::{GeneratorRef, NameOrPath, PathSetting, ServerRef, SettingsError};
+pub use source::{Arity, Counted, Estimate, Inspection, Limits, Quota, Reads, RewardSource, Scale};
 pub use suite::{
     Aggregate, Contest, Failures, Grade, Graded, Guess, Order, Over, Published, Rules, Standing,
     Suite, SuiteCard, Ties, Tree,

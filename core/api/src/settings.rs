@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Schema extension that marks a path; the planner resolves it against the recipe's folder.
+/// Schema extension that marks a path; the planner resolves it against the recipe's folder. Its value is `true`, or
+/// `"or-name"` where a name may stand instead ([`NameOrPath`]).
 pub const PATH_MARK: &str = "x-tribunal-path";
 /// Schema extension that marks the name of another block; its value is the block's table (`generator`, `server`).
 pub const REFERENCE_MARK: &str = "x-tribunal-reference";
@@ -38,6 +39,41 @@ impl JsonSchema for PathSetting {
         json_schema!({ "type": "string", "x-tribunal-path": true })
     }
 }
+
+/// The name of something built in, or a path like [`PathSetting`]: text that holds a `/` or `\` or ends in `.toml` is
+/// a path, anything else a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NameOrPath(pub String);
+
+impl NameOrPath {
+    /// The path, absolute once the planner has resolved it; `None` for a name.
+    pub fn as_path(&self) -> Option<&Path> {
+        reads_as_path(&self.0).then(|| Path::new(&self.0))
+    }
+}
+
+impl JsonSchema for NameOrPath {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NameOrPath".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-tribunal-path": "or-name" })
+    }
+}
+
+fn reads_as_path(text: &str) -> bool {
+    text.contains(['/', '\\']) || text.ends_with(".toml")
+}
+
+/// Schema extension that marks a setting that cannot change an answer (where a server is, how many requests it gets):
+/// it is no part of a source's identity. Write `#[schemars(extend("x-tribunal-operational" = true))]` at the field.
+pub const OPERATIONAL_MARK: &str = "x-tribunal-operational";
 
 /// The name of a `[generator.x]` block of the same recipe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +205,8 @@ pub fn read<C: serde::de::DeserializeOwned>(settings: Value) -> Result<C, Settin
         .map_err(|cause| SettingsError::at(Vec::new(), cause.to_string()))
 }
 
-/// Calls `visit` with every value whose schema carries the extension `mark`, and the mark's value.
+/// Calls `visit` with every value whose schema carries the extension `mark`, and the mark's value. A name that stands
+/// where a path may stand is not visited.
 pub fn marked<'a>(
     schema: &'a Value,
     settings: &'a Value,
@@ -186,7 +223,9 @@ fn walk<'a>(
     path: &mut Vec<Step>,
     visit: &mut dyn FnMut(&[Step], &'a Value, &'a Value),
 ) {
-    if let Some(found) = schema.get(mark) {
+    if let Some(found) = schema.get(mark)
+        && !(found == "or-name" && value.as_str().is_some_and(|text| !reads_as_path(text)))
+    {
         visit(path, value, found);
     }
     for branch in branches(schema) {
@@ -447,6 +486,8 @@ mod tests {
     struct Config {
         /// Where the scores are. Any table.
         path: PathSetting,
+        /// A built-in style or a file.
+        style: Option<NameOrPath>,
         /// What is counted.
         #[serde(default)]
         unit: Unit,
@@ -525,5 +566,17 @@ mod tests {
             });
         }
         assert_eq!(seen, ["path=\"x\"", "generator=\"g\""]);
+    }
+
+    #[test]
+    fn a_name_is_no_path_where_both_may_stand() {
+        let schema = schema_of::<Config>();
+        for (text, path) in [("plain", false), ("own.toml", true), ("styles/own", true)] {
+            let settings = json!({"path": "x", "style": text});
+            let mut seen = Vec::new();
+            marked(&schema, &settings, PATH_MARK, &mut |path, _, _| seen.push(dotted(path)));
+            assert_eq!(seen.contains(&"style".to_owned()), path, "{text}");
+            assert_eq!(NameOrPath(text.to_owned()).as_path().is_some(), path, "{text}");
+        }
     }
 }
