@@ -1,13 +1,13 @@
 # What people do with this repository. Each target works on a fresh Debian machine that has Rust and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench test-kill
+.PHONY: help demo test check bench test-kill test-servers
 
 # Arguments for the programs of `make bench`, such as BENCH="--quick".
 BENCH ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Build the program and run a small recipe: several sources on several suites
 	@scripts/demo.sh
@@ -23,3 +23,6 @@ bench: ## Speed and memory on RMB beside a loop that only parses its files, then
 
 test-kill: ## End a run at 200 random moments and resume it each time
 	@scripts/test-kill.sh
+
+test-servers: ## Ask a real third-party server that serves tiny models made for it
+	@scripts/test-servers.sh

@@ -1,8 +1,8 @@
 //! Benchmarks of reward models: how their files are read, how an outcome is graded, how grades become a number.
 //!
 //! Published benchmarks: `rmb`, `rewardbench-2`, `rm-bench`, `judgebench`, `rewardbench`. Data of your own: `pairs` and
-//! `best-of`, for any JSON, JSON lines, CSV or Parquet file with a field map. [`register`] makes all of them known
-//! to a [`Registry`].
+//! `best-of`, for any JSON, JSON lines, CSV or Parquet file with a field map. `injection` attacks the judge
+//! itself. [`register`] makes all of them known to a [`Registry`].
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ mod best_of;
 mod built;
 mod columns;
 mod folder;
+mod injection;
 mod judgebench;
 #[cfg(test)]
 mod measured;
@@ -36,6 +37,7 @@ pub fn register(registry: &mut Registry) {
     rewardbench2::register(registry);
     pairs::register(registry);
     best_of::register(registry);
+    injection::register(registry);
 }
 
 #[cfg(test)]

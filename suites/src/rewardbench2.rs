@@ -138,8 +138,8 @@ impl Suite for RewardBench2 {
         if subset == TIES { ties::score(graded, weights) } else { None }
     }
 
-    fn chance_set(&self, subset: &str, items: &[&Item]) -> Option<f64> {
-        if subset == TIES { ties::chance_score(items) } else { None }
+    fn chance_set(&self, subset: &str, guessed: &[Graded<'_>]) -> Option<f64> {
+        if subset == TIES { ties::chance_score(guessed) } else { None }
     }
 }
 

@@ -340,9 +340,10 @@ pub trait Suite: Send + Sync {
         None
     }
 
-    /// What guessing is expected to earn in a set, where that is known.
-    fn chance_set(&self, subset: &str, items: &[&Item]) -> Option<f64> {
-        let _ = (subset, items);
+    /// What guessing is expected to earn in a set, where that is known. The grades are those of
+    /// [`chance`](Suite::chance): they say how each item was asked.
+    fn chance_set(&self, subset: &str, guessed: &[Graded<'_>]) -> Option<f64> {
+        let _ = (subset, guessed);
         None
     }
 }

@@ -46,7 +46,8 @@ fn played(combiner: Combiner, decisions: &[Option<&str>]) -> Outcome {
         let order = if game % 2 == 0 { [0, 1] } else { [1, 0] };
         Shown { order: order.map(CandidateIndex).to_vec(), samples: vec![readout(*decision)] }
     });
-    Outcome { protocol: Protocol::Pairwise, combiner, shown: shown.collect() }
+    let shown = shown.collect();
+    Outcome { protocol: Protocol::Pairwise, combiner, shown, ..Outcome::pointwise([]) }
 }
 
 /// Recorded output rows by pair id.

@@ -149,8 +149,8 @@ fn missing_verdicts_of_one_order_are_lost_at_worst_and_won_at_best() {
         let credits = items.map(|(first, second)| {
             let outcome = Outcome {
                 protocol: Protocol::Pairwise,
-                combiner: Combiner::MeanScore,
                 shown: vec![shown([0, 1], first), shown([1, 0], second)],
+                ..Outcome::pointwise([])
             };
             suite.grade(item, &outcome, &Rules { ties, failures })[0].credit
         });

@@ -191,11 +191,12 @@ const CHANCE_ROWS: usize = 204_000;
 
 /// The mean score of a source whose scores are drawn uniformly from 0 to 1, from seeded draws: the terms about
 /// gap and spread depend on how scores are distributed, so no exact value exists for all of them.
-pub(super) fn chance_score(items: &[&Item]) -> Option<f64> {
+pub(super) fn chance_score(guessed: &[Graded<'_>]) -> Option<f64> {
     let mut draws = Draws(0x9e37_79b9_7f4a_7c15);
     let mut mean = Mean::default();
-    for _ in 0..CHANCE_ROWS / items.len().max(1) {
-        let rows = items.iter().filter_map(|item| {
+    for _ in 0..CHANCE_ROWS / guessed.len().max(1) {
+        let rows = guessed.iter().filter_map(|guessed| {
+            let item = guessed.item;
             let (kind, prompt) = parse_id(&item.id)?;
             let right = draws.take(item.correct().count());
             let wrong = draws.take(item.wrong().count());

@@ -163,7 +163,7 @@ fn an_unanswered_comparison_costs_only_its_own_difficulty() {
         }],
     };
     let shown = (0..3).flat_map(|one| (3..6).map(move |other| game(one, other))).collect();
-    let outcome = Outcome { protocol: Protocol::Pairwise, combiner: Combiner::MeanScore, shown };
+    let outcome = Outcome { protocol: Protocol::Pairwise, shown, ..Outcome::pointwise([]) };
     let grade = |failures| suite.grade(&item, &outcome, &Rules { failures, ..Rules::default() });
     let expect = BTreeMap::from([("easy", 1.0), ("normal", 1.0)]);
     assert_eq!(by_name(&grade(Failures::Exclude)), expect);

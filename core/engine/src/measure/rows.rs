@@ -171,11 +171,10 @@ fn known(board: &Board<'_>, earned: &Node, chance: &Node) -> bool {
         (Node::Weighted(earned), Node::Weighted(chance)) => {
             earned.iter().zip(chance).all(|((_, earned), (_, chance))| known(board, earned, chance))
         }
-        (Node::Set(place), Node::Set(_)) => {
+        (Node::Set(_), Node::Set(place)) => {
             let set = &board.sets[*place];
-            let items: Vec<_> =
-                set.items.iter().map(|&item| &board.cases.items[item as usize]).collect();
-            items.is_empty() || board.suite.chance_set(&set.subset, &items).is_some()
+            set.items.is_empty()
+                || board.suite.chance_set(&set.subset, &board.graded(set)).is_some()
         }
         _ => false,
     }

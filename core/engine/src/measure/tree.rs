@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tribunal_api::{Grade, Graded, Item, Over, Suite, Tree};
+use tribunal_api::{Grade, Graded, Over, Suite, Tree};
 
 use super::cases::Cases;
 
@@ -260,8 +260,7 @@ impl<'a> Board<'a> {
     pub fn chance_value(&self, root: Root) -> Option<f64> {
         let set = |place: usize| {
             let set = &self.sets[place];
-            let items = set.items.iter().map(|&item| &self.cases.items[item as usize]);
-            self.suite.chance_set(&set.subset, &items.collect::<Vec<&Item>>())
+            self.suite.chance_set(&set.subset, &self.graded(set))
         };
         self.point(self.node(root), &set)
     }
