@@ -1,15 +1,15 @@
-//! A program run to its end: how long it took, how much memory it held at most, and what it printed.
+//! A program run to its end: how long it took, what processor time and memory it used, and what it printed.
 
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Outcome;
 
-/// Time between two looks at a program's memory. The kernel keeps the greatest value, so only growth within the last
-/// of these intervals goes unseen.
+/// Time between two looks at a program's memory and processor time. The kernel keeps the greatest memory, so only growth
+/// within the last of these intervals goes unseen.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// A program that ended well.
@@ -18,6 +18,9 @@ pub struct Ended {
     pub wall: Duration,
     /// The most memory that it held in pages of its own or shared (`VmHWM`). 0 where `/proc` does not tell.
     pub peak_bytes: u64,
+    /// Time since 1970, and the processor time used until then by all threads; in order.
+    #[allow(dead_code, reason = "not every bench reads it")]
+    pub processor: Vec<(Duration, Duration)>,
     /// Standard output.
     pub output: Vec<u8>,
 }
@@ -31,16 +34,19 @@ pub fn measure(mut command: Command) -> Outcome<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let started = Instant::now();
     let mut child = command.spawn()?;
-    let peak = Arc::new(AtomicU64::new(0));
     let ended = Arc::new(AtomicBool::new(false));
     let watcher = {
-        let (status, peak, ended) =
-            (format!("/proc/{}/status", child.id()), peak.clone(), ended.clone());
+        let (folder, ended) = (format!("/proc/{}", child.id()), ended.clone());
         std::thread::spawn(move || {
+            let mut peak = 0;
+            let mut processor = Vec::new();
             while !ended.load(Ordering::Relaxed) {
-                peak.fetch_max(high_water(&status), Ordering::Relaxed);
+                peak = high_water(&format!("{folder}/status")).max(peak);
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                processor.extend(used(&format!("{folder}/stat")).map(|used| (now, used)));
                 std::thread::sleep(LOOK);
             }
+            (peak, processor)
         })
     };
     let mut output = Vec::new();
@@ -48,12 +54,13 @@ pub fn measure(mut command: Command) -> Outcome<Ended> {
     let status = child.wait()?;
     let wall = started.elapsed();
     ended.store(true, Ordering::Relaxed);
-    watcher.join().map_err(|_| "the thread that watches memory broke off")?;
+    let (peak_bytes, processor) =
+        watcher.join().map_err(|_| "the thread that watches the program broke off")?;
     read?;
     if !status.success() {
         return Err(format!("`{}` ended with {status}", command.get_program().display()).into());
     }
-    Ok(Ended { wall, peak_bytes: peak.load(Ordering::Relaxed), output })
+    Ok(Ended { wall, peak_bytes, processor, output })
 }
 
 /// `VmHWM` in bytes; 0 when the process has ended or the system keeps no such file.
@@ -63,4 +70,13 @@ fn high_water(status: &str) -> u64 {
     let kilobytes =
         line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kilobytes.unwrap_or(0) * 1024
+}
+
+/// Processor time in user and system mode, in steps of the kernel's 10 ms; `None` when the program has ended.
+fn used(stat: &str) -> Option<Duration> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    // The second field is the name in parentheses, which may hold anything.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+    Some(Duration::from_millis(10 * (ticks(11)? + ticks(12)?)))
 }

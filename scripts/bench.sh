@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# The program beside a loop that only parses the same files, then the inner parts alone.
+# The program beside a loop that only parses the same files, beside a loop that only sends the same requests, then the
+# inner parts alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/ensure-tools.sh
 cargo bench --locked --bench rmb -- "$@"
+echo
+cargo bench --locked --bench served -- "$@"
 echo
 cargo bench --locked --bench parts -- "$@"

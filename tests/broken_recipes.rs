@@ -97,8 +97,12 @@ broken! {
     not_utf8
     number_without_unit
     open_quote
+    panel_of_itself
+    panel_without_scores
     path_left_out
     protocol_that_does_not_fit
+    route_of_unknown_subset
+    route_to_unknown_source
     sample_by_unknown_tag
     sample_without_clusters
     set_of_unknown_key

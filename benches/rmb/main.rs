@@ -4,6 +4,7 @@
 //! asserted: the targets stand beside the numbers.
 
 mod bare;
+#[path = "../process.rs"]
 mod process;
 mod synthetic;
 

@@ -35,7 +35,9 @@ pub enum Command {
     /// Measure what a run stored
     #[command(after_help = "Example:\n  tribunal report latest --by language --format markdown")]
     Report(ReportArgs),
-    /// List sources, suites, recipes or runs
+    /// Look closely at the sources of a recipe
+    Source(SourceArgs),
+    /// List sources, generators, prompts, suites, recipes or runs
     #[command(after_help = "Example:\n  tribunal list sources")]
     List(ListArgs),
     /// Show a kind with its settings and an example, or one item of a run
@@ -75,6 +77,9 @@ pub struct RecipeArgs {
     /// The seed, instead of the recipe's
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Contact nothing but this machine: a recipe that names another host is a fault
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// How much is told on the way.
@@ -110,6 +115,9 @@ pub struct RunArgs {
 pub struct ResumeArgs {
     /// The run folder, its name below `runs`, or `latest`
     pub run: PathBuf,
+    /// Contact nothing but this machine: a recipe that names another host is a fault
+    #[arg(long)]
+    pub offline: bool,
     /// How to ask.
     #[command(flatten)]
     pub asking: AskingArgs,
@@ -161,6 +169,41 @@ pub struct ValidateArgs {
     pub json: bool,
 }
 
+/// Arguments of `source`.
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: SourceCommand,
+}
+
+/// What can be done with sources.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Show what a source makes of one item, and put the known pairs to it
+    #[command(
+        after_help = "Example:\n  tribunal source check served.toml --source reward\n\nExit code 7 when something is found, 6 when a source cannot be reached."
+    )]
+    Check(SourceCheckArgs),
+}
+
+/// Arguments of `source check`.
+#[derive(Debug, Args)]
+pub struct SourceCheckArgs {
+    /// The recipe.
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+    /// Check this source alone
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How much is told.
+    #[command(flatten)]
+    pub loudness: Loudness,
+}
+
 /// A shape of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
@@ -201,6 +244,10 @@ pub struct ReportArgs {
 pub enum Listed {
     /// Kinds of sources
     Sources,
+    /// Kinds of generators, which judges are built on
+    Generators,
+    /// Built-in prompts of judges
+    Prompts,
     /// Kinds of suites
     Suites,
     /// Recipes in a folder

@@ -8,6 +8,7 @@ pub mod report;
 pub mod resume;
 pub mod run;
 pub mod show;
+pub mod source;
 pub mod validate;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use tribunal_api::Registry;
-use tribunal_engine::plan::settings_faults;
+use tribunal_engine::plan::{Plan, Reach, settings_faults};
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::RunFolder;
 
@@ -35,6 +36,12 @@ pub fn read_recipe(args: &RecipeArgs, registry: &Registry) -> Result<Recipe, Fai
     let mut sets = args.sets.clone();
     sets.extend(args.seed.map(|seed| format!("seed={seed}")));
     Ok(Recipe::load_with(&args.recipe, &sets, |recipe| settings_faults(recipe, registry))?)
+}
+
+/// The plan of a recipe. With `offline` only this machine may be contacted.
+pub fn resolve(recipe: &Recipe, registry: &Registry, offline: bool) -> Result<Plan, Failure> {
+    let reach = if offline { Reach::Loopback } else { Reach::Anywhere };
+    Ok(Plan::resolve_within(recipe, registry, reach)?)
 }
 
 /// The run folder that a person names: a path, a name below `runs`, or `latest`.

@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod progress;
 mod render;
+mod servers;
 
 use std::process::ExitCode;
 
@@ -16,8 +17,15 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
+use tribunal_http::server::{SUPERVISE, supervise};
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // No command for people: this program starts itself so, to watch over a server.
+    if arguments.next().is_some_and(|first| first == SUPERVISE) {
+        let code = supervise(arguments);
+        return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
+    }
     let cli = Cli::parse();
     match dispatch(cli.command) {
         Ok(exit) => exit.into(),
@@ -36,6 +44,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Validate(args) => commands::validate::validate(&args, &registry),
         Command::Resume(args) => commands::resume::resume(&args, &registry),
         Command::Report(args) => commands::report::report(&args, &registry),
+        Command::Source(args) => commands::source::source(&args.command, &registry),
         Command::List(args) => commands::list::list(&args, &registry),
         Command::Show(args) => commands::show::show(&args, &registry),
         Command::Export(args) => commands::export::export(&args),

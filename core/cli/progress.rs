@@ -192,24 +192,19 @@ impl Reporter for Progress {
                 state.trouble(format!("warning: source `{source}` is given up: {reason}"), 1);
             }
             Event::Stopping { reason } => state.say(reason),
-            Event::Finished { answered, unanswered, peak_in_flight } => {
+            Event::Finished { answered, unanswered, peak_in_flight, seconds, .. } => {
                 if let Some(bar) = state.bar.take() {
                     bar.finish_and_clear();
                 }
-                let seconds = state.started.elapsed().as_secs_f64();
                 let rate = *answered as f64 / seconds.max(1e-9);
                 let left = if *unanswered > 0 {
                     format!(", {unanswered} without answer")
                 } else {
                     String::new()
                 };
-                let more = if self.level == Level::Verbose {
-                    format!(", {peak_in_flight} calls at once at most")
-                } else {
-                    String::new()
-                };
                 state.say(&format!(
-                    "{answered} trials answered in {seconds:.1} s, {rate:.0}/s{left}{more}"
+                    "{answered} trials answered in {seconds:.1} s, {rate:.0}/s, at most {peak_in_flight} calls at \
+                     once{left}"
                 ));
             }
         }

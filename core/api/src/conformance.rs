@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use crate::answer::{Answer, Readout};
 use crate::item::{Item, Loaded};
-use crate::outcome::{Combiner, Outcome, Protocol, Shown};
+use crate::outcome::{Combiner, Outcome, Protocol, Shown, Vote};
 use crate::question::{CandidateIndex, Key, Question, Turn};
 use crate::source::{Reads, RewardSource};
 use crate::suite::{Contest, Failures, Grade, Over, Rules, Standing, Suite, Ties, Tree};
@@ -224,6 +224,7 @@ fn check_grades(
     let silent = Outcome {
         protocol: Protocol::Pointwise,
         combiner: Combiner::MeanScore,
+        vote: Vote::Mean,
         shown: item
             .indices()
             .map(|index| Shown { order: vec![index], ..abstained.clone() })

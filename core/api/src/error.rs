@@ -16,8 +16,8 @@ pub enum SourceError {
         /// What it said.
         message: String,
     },
-    /// The backend cannot be reached or broke off; the engine asks again.
-    #[error("the backend cannot be reached: {message}")]
+    /// The backend cannot be reached, broke off, or sent something unreadable; the engine asks again.
+    #[error("the backend gave no usable answer: {message}")]
     Unreachable {
         /// What happened.
         message: String,

@@ -1,12 +1,12 @@
 //! All trials about one item, and how several readouts become one comparison.
 //!
-//! Reduction goes samples first, then orders: the samples of one presentation are averaged, then the
-//! presentations of one question are combined as the suite's [`Combiner`] says. An abstaining vote is
-//! ignored; a question abstains only when all its votes do.
+//! Reduction goes samples first, then orders: the samples of one presentation become one score per candidate as
+//! the [`Vote`] says, then the presentations of one question are combined as the suite's [`Combiner`] says. An
+//! abstaining vote is ignored; a question abstains only when all its votes do.
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer::Readout;
+use crate::answer::{Readout, Score};
 use crate::question::CandidateIndex;
 
 /// How the item was put to the source.
@@ -73,6 +73,18 @@ pub enum Vote {
     Min,
 }
 
+impl Vote {
+    /// The vote as it stands in files and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Vote::Mean => "mean",
+            Vote::Majority => "majority",
+            Vote::Median => "median",
+            Vote::Min => "min",
+        }
+    }
+}
+
 /// One presentation of one question and what came back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
@@ -83,12 +95,21 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// The mean score of a candidate over the samples that hold scores; `None` when it was not shown or all
+    /// The score of a candidate by the vote of the samples that hold scores; `None` when it was not shown or all
     /// samples abstain.
-    pub fn mean_score(&self, candidate: CandidateIndex) -> Option<f64> {
+    pub fn score(&self, candidate: CandidateIndex, vote: Vote) -> Option<f64> {
         let place = self.order.iter().position(|&shown| shown == candidate)?;
-        let scores = self.samples.iter().filter_map(Readout::scores);
-        mean(scores.filter_map(|scores| scores.get(place)).map(|score| score.value()))
+        let samples = self.samples.iter().filter_map(Readout::scores);
+        let scores = || samples.clone().filter_map(|scores| Some(scores.get(place)?.value()));
+        match vote {
+            Vote::Mean => mean(scores()),
+            Vote::Majority if self.order.len() > 1 => {
+                mean(samples.map(|scores| share_at_top(scores, place)))
+            }
+            Vote::Majority => most_frequent(scores().collect()),
+            Vote::Median => median(scores().collect()),
+            Vote::Min => scores().min_by(f64::total_cmp),
+        }
     }
 
     /// True when some sample holds no scores, or there is none.
@@ -119,6 +140,8 @@ pub struct Outcome {
     pub protocol: Protocol,
     /// How presentations combine.
     pub combiner: Combiner,
+    /// How the samples of one presentation become one score.
+    pub vote: Vote,
     /// Every presentation that was answered, in plan order.
     pub shown: Vec<Shown>,
 }
@@ -137,6 +160,7 @@ impl Outcome {
         Self {
             protocol: Protocol::Pointwise,
             combiner: Combiner::MeanScore,
+            vote: Vote::Mean,
             shown: shown.collect(),
         }
     }
@@ -150,7 +174,7 @@ impl Outcome {
         let protocol = if scores.len() == 2 { Protocol::Pairwise } else { Protocol::Listwise };
         let order = (0u16..).map(CandidateIndex).take(scores.len()).collect();
         let shown = vec![Shown { order, samples: vec![readout(scores)] }];
-        Self { protocol, combiner: Combiner::MeanScore, shown }
+        Self { protocol, combiner: Combiner::MeanScore, vote: Vote::Mean, shown }
     }
 
     /// The same outcome reduced to the first `count` samples of every presentation.
@@ -181,7 +205,7 @@ impl Outcome {
             .iter()
             .filter(|shown| shown.shows(candidate))
             .max_by_key(|shown| shown.order.len())?;
-        mean(self.votes(widest).filter_map(|vote| vote.mean_score(candidate)))
+        mean(self.votes(widest).filter_map(|shown| shown.score(candidate, self.vote)))
     }
 
     /// How far `one` is preferred to `other`: positive when it wins, 0 for a tie, in score units for
@@ -191,14 +215,15 @@ impl Outcome {
             return Some(self.score(one)? - self.score(other)?);
         }
         let both = self.comparing(one, other)?;
-        let games = self
-            .votes(both)
-            .filter_map(|vote| Some(vote.mean_score(one)? - vote.mean_score(other)?));
+        let games = self.votes(both).filter_map(|shown| {
+            Some(shown.score(one, self.vote)? - shown.score(other, self.vote)?)
+        });
         match self.combiner {
             Combiner::MeanScore => {
-                let one = mean(self.votes(both).filter_map(|vote| vote.mean_score(one)))?;
-                let other = mean(self.votes(both).filter_map(|vote| vote.mean_score(other)))?;
-                Some(one - other)
+                let score = |candidate| {
+                    mean(self.votes(both).filter_map(|shown| shown.score(candidate, self.vote)))
+                };
+                Some(score(one)? - score(other)?)
             }
             Combiner::TwoGame => sum(games.map(sign)),
             Combiner::ConsistentOnly => {
@@ -235,9 +260,9 @@ impl Outcome {
 }
 
 fn readout(scores: &[f64]) -> Readout {
-    let scores = scores.iter().map(|&score| {
-        crate::answer::Score::try_from(score).expect("the caller promises finite scores")
-    });
+    let scores = scores
+        .iter()
+        .map(|&score| Score::try_from(score).expect("the caller promises finite scores"));
     Readout::Scores(scores.collect())
 }
 
@@ -266,6 +291,31 @@ fn mean(mut values: impl Iterator<Item = f64>) -> Option<f64> {
     Some(all.iter().sum::<f64>() / all.len() as f64)
 }
 
+/// One divided by the number of candidates at the top for each of them, 0 for the others.
+fn share_at_top(scores: &[Score], place: usize) -> f64 {
+    let top = scores.iter().map(|score| score.value()).fold(f64::NEG_INFINITY, f64::max);
+    let at_top = |score: &&Score| score.value() == top;
+    match scores.get(place).filter(at_top) {
+        Some(_) => 1.0 / scores.iter().filter(at_top).count() as f64,
+        None => 0.0,
+    }
+}
+
+/// The value that occurs most often; the mean of those that do equally often.
+fn most_frequent(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let runs = || values.chunk_by(|one, other| one == other);
+    let most = runs().map(<[f64]>::len).max()?;
+    mean(runs().filter(|run| run.len() == most).map(|run| run[0]))
+}
+
+/// The value in the middle; the mean of the two in the middle for an even number.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    mean([values[last / 2], values[last.div_ceil(2)]].into_iter())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +335,7 @@ mod tests {
     }
 
     fn games(combiner: Combiner, shown: Vec<Shown>) -> Outcome {
-        Outcome { protocol: Protocol::Pairwise, combiner, shown }
+        Outcome { protocol: Protocol::Pairwise, combiner, vote: Vote::Mean, shown }
     }
 
     #[test]
@@ -325,10 +375,60 @@ mod tests {
             readout(&[4.0]),
         ];
         let shown = vec![Shown { order: vec![A], samples }];
-        let outcome =
-            Outcome { protocol: Protocol::Pointwise, combiner: Combiner::MeanScore, shown };
+        let outcome = Outcome { shown, ..Outcome::pointwise([]) };
         assert_eq!(outcome.score(A), Some(5.5));
         assert_eq!(outcome.first_samples(2).score(A), Some(7.0));
+    }
+
+    fn voted(samples: &[&[f64]], vote: Vote) -> Vec<Option<f64>> {
+        let order: Vec<CandidateIndex> = (0..).map(CandidateIndex).take(samples[0].len()).collect();
+        let samples = samples.iter().map(|scores| readout(scores)).collect();
+        let shown = Shown { order: order.clone(), samples };
+        order.into_iter().map(|candidate| shown.score(candidate, vote)).collect()
+    }
+
+    #[test]
+    fn samples_of_a_single_candidate_vote_by_hand() {
+        let score = |samples: &[f64], vote| {
+            let samples: Vec<[f64; 1]> = samples.iter().map(|&score| [score]).collect();
+            voted(&samples.iter().map(|one| &one[..]).collect::<Vec<_>>(), vote)[0]
+        };
+        // 8, 3, 8, 10: mean 29 / 4, most often 8, middle (8 + 8) / 2, least 3.
+        let ratings = [8.0, 3.0, 8.0, 10.0];
+        assert_eq!(score(&ratings, Vote::Mean), Some(7.25));
+        assert_eq!(score(&ratings, Vote::Majority), Some(8.0));
+        assert_eq!(score(&ratings, Vote::Median), Some(8.0));
+        assert_eq!(score(&ratings, Vote::Min), Some(3.0));
+        // 2 and 7 twice each, 9 once: (2 + 7) / 2. In order 2, 2, 7, 7, 9 the middle is 7.
+        let split = [7.0, 2.0, 9.0, 2.0, 7.0];
+        assert_eq!(score(&split, Vote::Majority), Some(4.5));
+        assert_eq!(score(&split, Vote::Median), Some(7.0));
+        assert_eq!(score(&[1.0, 4.0], Vote::Median), Some(2.5));
+    }
+
+    #[test]
+    fn samples_of_several_candidates_vote_for_their_top() {
+        // One large win does not outweigh two small ones, a tie gives half a vote to each.
+        let games: [&[f64]; 3] = [&[9.0, 1.0], &[4.0, 5.0], &[6.0, 7.0]];
+        assert_eq!(voted(&games, Vote::Majority), [Some(1.0 / 3.0), Some(2.0 / 3.0)]);
+        assert_eq!(voted(&games, Vote::Mean), [Some(19.0 / 3.0), Some(13.0 / 3.0)]);
+        assert_eq!(voted(&games, Vote::Median), [Some(6.0), Some(5.0)]);
+        assert_eq!(voted(&games, Vote::Min), [Some(4.0), Some(1.0)]);
+        let lists: [&[f64]; 2] = [&[3.0, 3.0, 1.0], &[0.0, 5.0, 2.0]];
+        assert_eq!(voted(&lists, Vote::Majority), [Some(0.25), Some(0.75), Some(0.0)]);
+    }
+
+    #[test]
+    fn an_abstaining_sample_has_no_vote() {
+        let none = Readout::Abstained(Abstention { reason: Reason::Missing, note: String::new() });
+        let mut outcome = Outcome::listwise(&[9.0, 1.0]);
+        outcome.shown[0].samples.push(none.clone());
+        for vote in [Vote::Mean, Vote::Majority, Vote::Median, Vote::Min] {
+            outcome.vote = vote;
+            assert!(outcome.margin(A, B).is_some_and(|margin| margin > 0.0), "{vote:?}");
+            let silent = Shown { order: vec![A, B], samples: vec![none.clone()] };
+            assert_eq!(silent.score(A, vote), None, "{vote:?}");
+        }
     }
 
     #[test]

@@ -82,6 +82,20 @@ pub struct Quota {
     pub resets: Option<Duration>,
 }
 
+/// What the scores of single candidates are, as far as the source can tell. The self-check judges by it whether
+/// scores between 0 and 1 are meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// Not known: ratings, recorded numbers, whatever a custom server sends.
+    #[default]
+    Free,
+    /// A model's raw output, without bounds: scores that all lie between 0 and 1 come from a sigmoid that nobody
+    /// asked for.
+    Logit,
+    /// From 0 to 1 by design, such as a probability.
+    Unit,
+}
+
 /// What it rests on that a number of tokens is known before anything is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,6 +175,11 @@ pub trait RewardSource: Send + Sync {
     /// True when samples of one question differ; the seed is then part of the trial.
     fn draws(&self) -> bool {
         false
+    }
+
+    /// What the scores of single candidates are.
+    fn scale(&self) -> Scale {
+        Scale::default()
     }
 
     /// What the backend can take at once, and which queue it shares.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter};
 
 use serde_json::{Map, Value, json};
-use tribunal_api::{Readout, Registry, Suite};
+use tribunal_api::{Outcome, Readout, Registry, Suite};
 use tribunal_engine::ask;
 use tribunal_engine::cases::Case;
 use tribunal_engine::store::StoredCell;
@@ -106,6 +106,7 @@ fn trial_columns() -> Vec<Column> {
         ("scores", Json),
         ("abstained", Text),
         ("note", Text),
+        ("member", Text),
     ])
 }
 
@@ -127,14 +128,19 @@ fn item_columns() -> Vec<Column> {
     ])
 }
 
-/// One row a sample, in plan order: cells, items, presentations, samples. Units without answer have no rows.
+/// One row a sample, in plan order: cells, items, members of a route or panel, presentations, samples. Units without
+/// answer have no rows.
 fn trials(stored: &Stored, table: &mut Writer) -> Result<(), WriteError> {
     for cell in &stored.plan.cells {
         let levels = Value::Object(cell.levels.clone());
-        for case in &stored.suites[cell.suite].cases {
-            let protocol =
-                cell.manner.forms.get(&case.item.subset).map(|form| form.protocol.as_str());
-            for unit in stored.units(cell, case) {
+        let asks = cell.asks();
+        let each_ask = |case| asks.iter().map(move |&ask| (case, ask));
+        for (case, ask) in stored.suites[cell.suite].cases.iter().flat_map(each_ask) {
+            let form = ask.manner.forms.get(&case.item.subset);
+            let protocol = form.map(|form| form.protocol.as_str());
+            let member = (ask.source != cell.source)
+                .then_some(stored.plan.sources[ask.source].name.as_str());
+            for unit in stored.units_of(cell.suite, ask, case) {
                 let Some(readouts) = stored.trials.units.get(&unit.id) else { continue };
                 for (sample, readout) in readouts.iter().enumerate() {
                     let [suite, subset, id, source] = key(stored, cell, case);
@@ -152,6 +158,7 @@ fn trials(stored: &Stored, table: &mut Writer) -> Result<(), WriteError> {
                         scores,
                         abstained,
                         note,
+                        member.into(),
                     ])?;
                 }
             }
@@ -198,9 +205,10 @@ fn items(stored: &Stored, registry: &Registry, table: &mut Writer) -> Result<(),
     for cell in &stored.plan.cells {
         let levels = Value::Object(cell.levels.clone());
         let suite = suites[cell.suite].as_ref();
-        for case in &stored.suites[cell.suite].cases {
+        let (outcomes, _, _) = stored.outcomes(cell);
+        for (case, outcome) in stored.suites[cell.suite].cases.iter().zip(&outcomes) {
             let [name, subset, id, source] = key(stored, cell, case);
-            let [answered, abstained, grades] = earned(stored, cell, case, suite);
+            let [answered, abstained, grades] = earned(outcome.as_ref(), cell, case, suite);
             table.write(&[
                 name,
                 subset,
@@ -222,16 +230,16 @@ fn items(stored: &Stored, registry: &Registry, table: &mut Writer) -> Result<(),
 
 /// Whether an item is answered in full, its questions without any readout, and its credits by name.
 fn earned(
-    stored: &Stored,
+    outcome: Option<&Outcome>,
     cell: &StoredCell,
     case: &Case,
     suite: &dyn Suite,
 ) -> [Cell<'static>; 3] {
-    let Some(outcome) = stored.outcome(cell, case) else {
+    let Some(outcome) = outcome else {
         return [false.into(), Cell::Null, Cell::Null];
     };
     let grades: Map<String, Value> = suite
-        .grade(&case.item, &outcome, &cell.manner.rules)
+        .grade(&case.item, outcome, &cell.manner.rules)
         .into_iter()
         .map(|grade| (grade.name.into_owned(), json!(grade.credit)))
         .collect();

@@ -9,6 +9,7 @@ use tribunal_api::{Component, Registry};
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::{RunFolder, StoredPlan};
 use tribunal_engine::summary::{Stored, Summary, SummaryError};
+use tribunal_judges::builtin;
 
 use crate::args::{ListArgs, Listed};
 use crate::commands::run_folders;
@@ -19,6 +20,8 @@ use crate::render::{self, Grid, plain};
 pub fn list(args: &ListArgs, registry: &Registry) -> Result<Exit, Failure> {
     let text = match args.what {
         Listed::Sources => kinds(registry, Component::Source, args.json)?,
+        Listed::Generators => kinds(registry, Component::Generator, args.json)?,
+        Listed::Prompts => prompts(args.json)?,
         Listed::Suites => kinds(registry, Component::Suite, args.json)?,
         Listed::Recipes => {
             let folders = match folder(args)? {
@@ -63,6 +66,40 @@ fn kinds(registry: &Registry, component: Component, json: bool) -> Result<String
     let mut grid = Grid::new().text("kind").text("summary");
     for kind in kinds {
         grid.push(vec![plain(kind.kind), plain(kind.summary)]);
+    }
+    Ok(render::draw(&grid, render::width(), false))
+}
+
+#[derive(Serialize)]
+struct ListedPrompt {
+    prompt: &'static str,
+    /// How many candidates a question holds: a number, or `n`.
+    candidates: String,
+    /// The publication that it follows; empty for our own.
+    source: String,
+}
+
+/// The prompts that come with the program.
+fn prompts(json: bool) -> Result<String, Failure> {
+    let prompts: Vec<ListedPrompt> = builtin::names()
+        .iter()
+        .map(|name| {
+            let text = builtin::prompt(name).unwrap_or_default();
+            let table: toml::Table = text.parse().unwrap_or_default();
+            let word = |key: &str| match table.get(key) {
+                Some(toml::Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            };
+            ListedPrompt { prompt: name, candidates: word("candidates"), source: word("source") }
+        })
+        .collect();
+    if json {
+        return as_json(&prompts);
+    }
+    let mut grid = Grid::new().text("prompt").text("candidates").text("follows");
+    for prompt in prompts {
+        grid.push(vec![prompt.prompt.to_owned(), plain(&prompt.candidates), plain(&prompt.source)]);
     }
     Ok(render::draw(&grid, render::width(), false))
 }

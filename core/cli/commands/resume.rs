@@ -1,13 +1,12 @@
 //! `tribunal resume`: go on with a run, from its folder alone.
 
 use tribunal_api::Registry;
-use tribunal_engine::plan::Plan;
 use tribunal_engine::ready::Loaded;
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::StoreError;
 
 use crate::args::ResumeArgs;
-use crate::commands::find_run;
+use crate::commands::{find_run, resolve};
 use crate::commands::run::{Asking, ask};
 use crate::exit::{Exit, Failure, tell};
 
@@ -16,7 +15,7 @@ pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
     let folder = find_run(&args.run)?;
     let known = folder.plan()?;
     let recipe = Recipe::from_stored(known.recipe.clone())?;
-    let plan = Plan::resolve(&recipe, registry)?;
+    let plan = resolve(&recipe, registry, args.offline)?;
     let loaded = Loaded::read(plan, known.limit)?;
     let mut asking = Asking::new(&args.asking, &recipe)?;
     // What the recipe takes over was taken over when the run began; it may be gone since.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tribunal_api::Registry;
 use tribunal_engine::event::{EventLog, Reporter};
-use tribunal_engine::plan::Plan;
 use tribunal_engine::probe;
 use tribunal_engine::ready::{Loaded, Ready};
 use tribunal_engine::recipe::Recipe;
@@ -15,15 +14,16 @@ use tribunal_engine::store::{RunFolder, StoredPlan};
 use tribunal_engine::summary::{self, Summary};
 
 use crate::args::{AskingArgs, RunArgs};
-use crate::commands::read_recipe;
+use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print, quoted_path, tell};
 use crate::progress::{Level, Progress};
+use crate::servers::Servers;
 use crate::{exit, render};
 
 /// Runs a recipe.
 pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
     let recipe = read_recipe(&args.recipe, registry)?;
-    let plan = Plan::resolve(&recipe, registry)?;
+    let plan = resolve(&recipe, registry, args.recipe.offline)?;
     let loaded = Loaded::read(plan, args.recipe.limit)?;
     let text = std::fs::read_to_string(&args.recipe.recipe).unwrap_or_default();
     let out = match (&args.out, args.fresh) {
@@ -122,24 +122,39 @@ pub fn ask(
     let stop = Stop::default();
     let progress: Arc<dyn Reporter> = Arc::new(Progress::new(asking.level));
     runtime.spawn(listen(stop.clone(), asking.level));
+    let mut servers = Servers::start(&loaded.plan, asking.level, &|_| true, &|| stop.stopped())?;
     let mut ready = runtime.block_on(loaded.identify())?;
+    still_wanted(&stop)?;
     for warning in warnings(&ready) {
         tell(&format!("warning: {warning}"));
     }
     let told = std::slice::from_ref(&progress);
     let probed = runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, told));
     probed.map_err(probe_failure)?;
+    still_wanted(&stop)?;
     let folder = open(&ready.stored, &ready)?;
+    servers.keep_logs(folder.path());
     let log: Arc<dyn Reporter> = Arc::new(EventLog::append(&folder.file("events.jsonl"))?);
     let driven = run::drive(&ready, &folder, &asking.options, vec![log, progress], stop);
     let end = runtime.block_on(driven)?;
     drop(ready);
     // Calls that outlive their timeout would hold the runtime; what they say no longer counts.
     runtime.shutdown_background();
+    servers.tell_ended();
+    servers.stop();
     finish(&folder, registry, &end, &asking)
 }
 
-fn probe_failure(failure: probe::ProbeFailure) -> Failure {
+/// An end before the first trial when a person has asked for it: nothing is stored yet.
+fn still_wanted(stop: &Stop) -> Result<(), Failure> {
+    match stop.stopped() {
+        true => Err(Failure::new(Exit::Interrupted, "interrupted before the first trial", None)),
+        false => Ok(()),
+    }
+}
+
+/// What the self-check says, with its exit code.
+pub fn probe_failure(failure: probe::ProbeFailure) -> Failure {
     let exit = if failure.unreachable() { Exit::Unreachable } else { Exit::SelfCheck };
     let hint = (exit == Exit::SelfCheck).then(|| {
         "mend the source, or go on with `--accept-unverified`; every report will then say so"
@@ -271,12 +286,11 @@ fn finish(
 }
 
 fn how_it_ended(summary: &Summary, end: &End, asking: &Asking) -> Exit {
-    let denied = |reason: &str| reason.starts_with("access was denied");
     if end.interrupted && end.unanswered > 0 {
         Exit::Interrupted
     } else if end.over_budget.is_some() {
         Exit::Stopped
-    } else if end.stopped_sources.iter().any(|(_, reason)| denied(reason)) {
+    } else if !end.stopped_sources.is_empty() {
         Exit::Unreachable
     } else if over_tolerance(summary, end, asking) {
         Exit::Unanswered

@@ -2,17 +2,16 @@
 
 use serde_json::json;
 use tribunal_api::Registry;
-use tribunal_engine::plan::Plan;
 use tribunal_engine::ready::Loaded;
 
 use crate::args::ValidateArgs;
-use crate::commands::read_recipe;
+use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print};
 
 /// Checks a recipe, and unless told otherwise its data.
 pub fn validate(args: &ValidateArgs, registry: &Registry) -> Result<Exit, Failure> {
     let recipe = read_recipe(&args.recipe, registry)?;
-    let plan = Plan::resolve(&recipe, registry)?;
+    let plan = resolve(&recipe, registry, args.recipe.offline)?;
     let cells = plan.cells.len();
     let items = if args.no_data {
         None

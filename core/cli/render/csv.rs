@@ -8,7 +8,7 @@ use tribunal_engine::summary::{ReportRow, Summary};
 use tribunal_tables::{Cell, Column, ColumnKind, Format, TableError, Writer};
 
 /// The columns: those of a row in the JSON report, rules in columns of their own, and whether the run is complete.
-const COLUMNS: [(&str, ColumnKind); 28] = {
+const COLUMNS: [(&str, ColumnKind); 29] = {
     use ColumnKind::{Boolean, Float, Integer, Json, Text};
     [
         ("source", Text),
@@ -23,6 +23,7 @@ const COLUMNS: [(&str, ColumnKind); 28] = {
         ("rules.order", Text),
         ("rules.samples", Integer),
         ("rules.combiner", Text),
+        ("rules.vote", Text),
         ("rules.ties", Text),
         ("rules.failures", Text),
         ("value", Float),
@@ -59,7 +60,7 @@ pub fn csv(summary: &Summary) -> Result<String, TableError> {
     Ok(bytes.text())
 }
 
-fn cells<'a>(row: &'a ReportRow, run: &'a str, state: &'a str) -> [Cell<'a>; 28] {
+fn cells<'a>(row: &'a ReportRow, run: &'a str, state: &'a str) -> [Cell<'a>; 29] {
     let rules = &row.rules;
     [
         row.source.as_str().into(),
@@ -74,6 +75,7 @@ fn cells<'a>(row: &'a ReportRow, run: &'a str, state: &'a str) -> [Cell<'a>; 28]
         rules.order.as_str().into(),
         i64::from(rules.samples).into(),
         rules.combiner.as_str().into(),
+        rules.vote.as_deref().into(),
         rules.ties.as_str().into(),
         rules.failures.as_str().into(),
         row.value.into(),

@@ -232,9 +232,9 @@ impl Order {
 struct Shared {
     protocol: Option<String>,
     /// Rules that are the same everywhere.
-    rules: [bool; 5],
+    rules: [bool; 6],
     /// Rules that are varied, so that the levels say them.
-    varied: [bool; 5],
+    varied: [bool; 6],
 }
 
 impl Shared {
@@ -255,7 +255,7 @@ impl Shared {
             let named = |key: &String| key.rsplit('.').next() == Some(rule);
             asked().all(|row| row.levels.keys().any(named))
         };
-        Self { protocol, rules: [0, 1, 2, 3, 4].map(same), varied: words::RULES.map(varied) }
+        Self { protocol, rules: [0, 1, 2, 3, 4, 5].map(same), varied: words::RULES.map(varied) }
     }
 
     fn line(&self, rows: &[&ReportRow], abstentions: bool) -> String {
@@ -307,7 +307,8 @@ impl Shared {
         }
         let said = self.rules.into_iter().zip(self.varied).map(|(shared, varied)| shared || varied);
         let rules = words::rules(&row.rules).into_iter().zip(said);
-        rules.filter(|(_, said)| !said).map(|(rule, _)| rule).collect::<Vec<_>>().join(", ")
+        let own = rules.filter(|(rule, said)| !said && rule != words::MEAN);
+        own.map(|(rule, _)| rule).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -105,18 +105,22 @@ pub(super) fn bare(value: &Value) -> String {
 }
 
 /// The keys of the parts of [`rules`].
-pub(super) const RULES: [&str; 5] = ["order", "samples", "combiner", "ties", "failures"];
+pub(super) const RULES: [&str; 6] = ["order", "samples", "combiner", "vote", "ties", "failures"];
 
 /// Rules that go without saying where all rows share them.
-pub(super) const USUAL_RULES: [&str; 2] = ["1 sample", "mean-score"];
+pub(super) const USUAL_RULES: [&str; 3] = ["1 sample", "mean-score", MEAN];
+
+/// The rule that samples are averaged, which is said of nobody: where another holds, that one is named.
+pub(super) const MEAN: &str = "vote mean";
 
 /// The rules in a few words, part by part, in a fixed order.
-pub(super) fn rules(rules: &RuleWords) -> [String; 5] {
+pub(super) fn rules(rules: &RuleWords) -> [String; 6] {
     let several = |count: u32| if count == 1 { "" } else { "s" };
     [
         format!("order {}", rules.order),
         format!("{} sample{}", rules.samples, several(rules.samples)),
         rules.combiner.clone(),
+        format!("vote {}", rules.vote.as_deref().unwrap_or("mean")),
         format!("ties {}", rules.ties),
         format!("failures {}", rules.failures),
     ]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tribunal_api::{
-    CandidateIndex, Combiner, Contest, Key, Order, Protocol, Question, Reads, Rules,
+    CandidateIndex, Combiner, Contest, Key, Order, Protocol, Question, Reads, Rules, Vote,
 };
 
 use crate::cases::Case;
@@ -43,10 +43,17 @@ pub struct Manner {
     pub samples: u32,
     /// How presentations combine.
     pub combiner: Combiner,
+    /// How the samples of one presentation become one score.
+    #[serde(default, skip_serializing_if = "is_mean")]
+    pub vote: Vote,
     /// What ties and abstentions are worth.
     pub rules: Rules,
     /// How each subset is put to the source.
     pub forms: BTreeMap<Arc<str>, Form>,
+}
+
+fn is_mean(vote: &Vote) -> bool {
+    *vote == Vote::Mean
 }
 
 /// One question in one presentation with all its samples: the unit that is asked, answered and stored whole.
@@ -112,8 +119,16 @@ pub fn samples_of(asked: &Asked, samples: u32) -> u32 {
     if asked.draws { samples.max(1) } else { 1 }
 }
 
+/// How an item of this form is put to a source: a list of two is a pair, whatever the rest of its subset is.
+pub(crate) fn protocol_of(case: &Case, form: Form) -> Protocol {
+    match form.protocol {
+        Protocol::Listwise if case.item.candidates.len() == 2 => Protocol::Pairwise,
+        protocol => protocol,
+    }
+}
+
 /// The groups of candidates that are asked together, each in stored order.
-fn questions(case: &Case, form: Form) -> Vec<Vec<CandidateIndex>> {
+pub(crate) fn questions(case: &Case, form: Form) -> Vec<Vec<CandidateIndex>> {
     let item = &case.item;
     match form.protocol {
         Protocol::Pointwise => item.indices().map(|index| vec![index]).collect(),

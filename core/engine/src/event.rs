@@ -110,6 +110,10 @@ pub enum Event<'a> {
         unanswered: usize,
         /// Most calls that were under way at once.
         peak_in_flight: usize,
+        /// Calls made, those of the self-check included.
+        calls: u64,
+        /// Seconds from the first question to the last stored answer.
+        seconds: f64,
     },
 }
 

@@ -1,232 +1,195 @@
-//! The queue in front of a backend: how many calls run at once, how long each may take, and when it is asked again.
+//! The queue in front of a backend: how many calls run at once, and how long each may take.
 //!
-//! One policy for all: sources that are asked by the engine, and generators that are asked by judges. Waits back
-//! off exponentially with full jitter, and never fall below what the backend asks for (Retry-After).
+//! One policy for all: sources that are asked by the engine, and generators that are asked by judges. A lane starts
+//! narrow and widens while its backend keeps up; [`retry`] says when a call is made again.
+
+mod caller;
+mod generator;
+mod retry;
+mod width;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use tokio::sync::Semaphore;
-use tribunal_api::{Completion, Generator, Identity, Limits, Prompt, SourceError};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tribunal_api::{Limits, Quota, SourceError, Usage};
 
-use crate::digest::Digest;
 use crate::plan::Calls;
+use width::Width;
 
-/// A queue shared by all sources that name the same lane key.
+pub(crate) use caller::{Attempt, CALLER, Caller, Overseer};
+pub use generator::LanedGenerator;
+pub(crate) use retry::{Patience, no_result};
+pub use retry::{backoff, jitter, retry, timed_out};
+
+/// What the calls of a plan share: the lanes by key, and what has been spent.
+#[derive(Default)]
+pub struct Traffic {
+    lanes: Mutex<HashMap<String, Lane>>,
+    counts: Arc<Counts>,
+}
+
+/// What all lanes of a plan count together.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) calls: AtomicU64,
+    pub(crate) tokens: AtomicU64,
+    pub(crate) micro_usd: AtomicU64,
+    pub(crate) in_flight: AtomicUsize,
+    pub(crate) peak: AtomicUsize,
+}
+
+impl Counts {
+    /// Adds what an answer cost.
+    pub(crate) fn spend(&self, usage: &Usage) {
+        let tokens = usage.input_tokens.unwrap_or(0) + usage.output_tokens.unwrap_or(0);
+        self.tokens.fetch_add(tokens, Ordering::Relaxed);
+        let micro_usd = (usage.usd.unwrap_or(0.0) * 1e6).round() as u64;
+        self.micro_usd.fetch_add(micro_usd, Ordering::Relaxed);
+    }
+
+    /// Counts a call, unless `most` are counted already.
+    fn begins(&self, most: Option<u64>) -> bool {
+        let more = |calls| most.is_none_or(|most| calls < most).then_some(calls + 1);
+        self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn enter(&self) -> InFlight<'_> {
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(now, Ordering::Relaxed);
+        InFlight(self)
+    }
+}
+
+/// A call under way; dropped when it ends, however it ends.
+struct InFlight<'a>(&'a Counts);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Traffic {
+    /// The lane for these limits: shared where they name a key. The first to name it decides its width.
+    pub fn lane(&self, limits: &Limits, calls: &Calls) -> Lane {
+        let most = calls.in_flight.unwrap_or(limits.in_flight);
+        let new = || Lane::new(most, self.counts.clone());
+        match &limits.lane {
+            None => new(),
+            Some(key) => {
+                let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+                lanes.entry(key.clone()).or_insert_with(new).clone()
+            }
+        }
+    }
+
+    pub(crate) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+}
+
+/// A queue shared by all callers that name the same lane key. Calls run in the order in which they were queued.
 #[derive(Clone)]
-pub struct Lane {
-    places: Arc<Semaphore>,
+pub struct Lane(Arc<Inner>);
+
+struct Inner {
+    places: Semaphore,
+    width: Mutex<Width>,
+    counts: Arc<Counts>,
+}
+
+/// How a call went, as far as the lane's width is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// It was answered, or failed for reasons of its own.
+    Fine,
+    /// The backend asked for patience.
+    Busy,
+    /// The backend did not answer, or broke off.
+    Failing,
+}
+
+impl Signal {
+    /// What a call says whose entries ended like this.
+    pub(crate) fn of<'a, T: 'a>(
+        results: impl IntoIterator<Item = &'a Result<T, SourceError>>,
+    ) -> Self {
+        let mut signal = Signal::Fine;
+        for result in results {
+            match result {
+                Err(SourceError::Busy { .. }) => return Signal::Busy,
+                Err(SourceError::Unreachable { .. }) => signal = Signal::Failing,
+                _ => {}
+            }
+        }
+        signal
+    }
+}
+
+/// Why a call through a lane has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoResult {
+    /// Its time is over.
+    TimedOut,
+    /// The budget allows no further call; none was made.
+    OverBudget,
 }
 
 impl Lane {
-    /// A lane of its own with room for this many calls.
-    pub fn new(in_flight: usize) -> Self {
-        Self { places: Arc::new(Semaphore::new(in_flight.max(1))) }
+    fn new(most: usize, counts: Arc<Counts>) -> Self {
+        let width = Width::new(most.max(1));
+        let places = Semaphore::new(width.places());
+        Self(Arc::new(Inner { places, width: Mutex::new(width), counts }))
     }
 
-    /// Runs a call when there is room for it, and gives it up after `timeout`.
+    /// Runs a call when there is room for it, gives it up after `timeout`, and learns from how it went.
     ///
-    /// # Errors
-    ///
-    /// `None` when the time is over.
-    pub async fn call<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Option<T> {
-        let place = self.places.acquire().await.expect("a lane's semaphore is never closed");
+    /// `signal` reads the result; `quota` is what the backend says afterwards about what is left.
+    pub(crate) async fn call<T>(
+        &self,
+        timeout: Duration,
+        call: impl Future<Output = T>,
+        signal: fn(&T) -> Signal,
+        quota: impl FnOnce() -> Option<Quota>,
+    ) -> Result<T, NoResult> {
+        let lane = &*self.0;
+        let place = lane.places.acquire().await.expect("a lane's semaphore is never closed");
+        let most = CALLER.try_with(Caller::most_calls).unwrap_or(None);
+        if !lane.counts.begins(most) {
+            return Err(NoResult::OverBudget);
+        }
+        let in_flight = lane.counts.enter();
+        let started = Instant::now();
         let result = tokio::time::timeout(timeout, call).await.ok();
-        drop(place);
-        result
+        drop(in_flight);
+        let signal = result.as_ref().map_or(Signal::Failing, signal);
+        self.learn(place, started, signal, quota());
+        result.ok_or(NoResult::TimedOut)
     }
-}
 
-/// The lanes of a run, by key.
-#[derive(Default)]
-pub struct Lanes(Mutex<HashMap<String, Lane>>);
-
-impl Lanes {
-    /// The lane for these limits: shared where they name a key. The first to name it decides its width.
-    pub fn lane(&self, limits: &Limits, calls: &Calls) -> Lane {
-        let width = calls.in_flight.unwrap_or(limits.in_flight);
-        match &limits.lane {
-            None => Lane::new(width),
-            Some(key) => {
-                let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                lanes.entry(key.clone()).or_insert_with(|| Lane::new(width)).clone()
-            }
+    /// Gives the place back, or withdraws it when the lane has become narrower.
+    fn learn(
+        &self,
+        place: SemaphorePermit<'_>,
+        started: Instant,
+        signal: Signal,
+        quota: Option<Quota>,
+    ) {
+        let lane = &*self.0;
+        let crowded = lane.places.available_permits() == 0;
+        let mut width = lane.width.lock().unwrap_or_else(PoisonError::into_inner);
+        width.learn(started, Instant::now(), signal, crowded, quota);
+        if width.surplus() > 0 {
+            place.forget();
+            width.withdrawn(1);
+            let idle = lane.places.forget_permits(width.surplus());
+            width.withdrawn(idle);
+        } else {
+            drop(place);
+            lane.places.add_permits(width.widen());
         }
-    }
-}
-
-/// What a call that ran out of time counts as.
-pub fn timed_out(timeout: Duration) -> SourceError {
-    let message = format!("no answer within {}", crate::recipe::format_duration(timeout));
-    SourceError::Unreachable { message }
-}
-
-/// How long to wait before call number `attempt` + 1: uniform between 0 and `wait` doubled for each further call,
-/// at most `most`, and at least what the backend asks for.
-pub fn backoff(calls: &Calls, attempt: u32, error: &SourceError, jitter: f64) -> Duration {
-    let doubled = calls.wait.saturating_mul(1u32 << (attempt - 1).min(20)).min(calls.most);
-    let jittered = doubled.mul_f64(jitter.clamp(0.0, 1.0));
-    match error {
-        SourceError::Busy { wait: Some(asked), .. } => jittered.max(*asked),
-        _ => jittered,
-    }
-}
-
-/// A number in 0..1 that differs between calls that fail together. Decides waits alone, never an answer.
-pub fn jitter(salt: u64, attempt: u32) -> f64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as u64);
-    let mixed = Digest::of("tribunal-jitter-1")
-        .number(now)
-        .number(salt)
-        .number(u64::from(attempt))
-        .finish();
-    (mixed.number() >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// Calls until every entry of `batch` is answered, failed for good, or was asked `calls.attempts` times.
-///
-/// Only entries whose error may be cured by asking again are asked again, after the longest wait that one of them
-/// needs. `call` gives one result per entry it is handed, in their order, or `None` when its time is over.
-pub async fn retry<Q, T, F>(
-    calls: &Calls,
-    batch: &[Q],
-    mut call: impl FnMut(Vec<Q>) -> F,
-) -> Vec<Result<T, SourceError>>
-where
-    Q: Clone,
-    F: Future<Output = Option<Vec<Result<T, SourceError>>>>,
-{
-    let mut results: Vec<Option<Result<T, SourceError>>> = batch.iter().map(|_| None).collect();
-    let mut open: Vec<usize> = (0..batch.len()).collect();
-    let mut attempt = 1;
-    while !open.is_empty() {
-        let asked: Vec<Q> = open.iter().map(|&place| batch[place].clone()).collect();
-        let answers = match call(asked).await {
-            None => open.iter().map(|_| Err(timed_out(calls.timeout))).collect(),
-            Some(answers) if answers.len() != open.len() => {
-                let message = format!("{} questions, {} answers", open.len(), answers.len());
-                open.iter().map(|_| Err(SourceError::Broken { message: message.clone() })).collect()
-            }
-            Some(answers) => answers,
-        };
-        let mut again = Vec::new();
-        let mut wait = Duration::ZERO;
-        for (&place, answer) in open.iter().zip(answers) {
-            if let Err(error) = &answer
-                && error.may_retry()
-                && attempt < calls.attempts
-            {
-                wait = wait.max(backoff(calls, attempt, error, jitter(place as u64, attempt)));
-                again.push(place);
-            }
-            results[place] = Some(answer);
-        }
-        open = again;
-        attempt += 1;
-        if !open.is_empty() {
-            tokio::time::sleep(wait).await;
-        }
-    }
-    results.into_iter().map(|result| result.expect("every entry was asked once")).collect()
-}
-
-/// A generator behind its lane: what a judge's factory receives.
-pub struct LanedGenerator {
-    inner: Arc<dyn Generator>,
-    calls: Calls,
-    lane: Lane,
-}
-
-impl LanedGenerator {
-    /// Puts a lane in front of a backend.
-    pub fn new(inner: Arc<dyn Generator>, calls: Calls) -> Self {
-        let lane = Lane::new(calls.in_flight.unwrap_or(inner.limits().in_flight));
-        Self { inner, calls, lane }
-    }
-
-    /// Asks until every prompt is answered, may not be asked again, or has been asked often enough.
-    async fn ask(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
-        let call = |prompts: Vec<Prompt>| async move {
-            self.lane.call(self.calls.timeout, self.inner.generate(&prompts)).await
-        };
-        retry(&self.calls, batch, call).await
-    }
-}
-
-#[async_trait]
-impl Generator for LanedGenerator {
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    async fn identify(&self) -> Result<Identity, SourceError> {
-        self.inner.identify().await
-    }
-
-    async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
-        let most = self.calls.batch.unwrap_or(self.inner.limits().batch).max(1);
-        let mut results = Vec::with_capacity(batch.len());
-        for part in batch.chunks(most) {
-            results.extend(self.ask(part).await);
-        }
-        results
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn calls() -> Calls {
-        Calls {
-            timeout: Duration::from_secs(1),
-            attempts: 3,
-            wait: Duration::from_secs(2),
-            most: Duration::from_secs(5),
-            batch: None,
-            in_flight: None,
-        }
-    }
-
-    #[test]
-    fn waits_double_up_to_the_most_and_are_scaled_by_jitter() {
-        let error = SourceError::Unreachable { message: String::new() };
-        let wait = |attempt| backoff(&calls(), attempt, &error, 1.0).as_secs();
-        assert_eq!([wait(1), wait(2), wait(3), wait(60)], [2, 4, 5, 5]);
-        assert_eq!(backoff(&calls(), 1, &error, 0.25), Duration::from_millis(500));
-    }
-
-    #[test]
-    fn a_wait_is_never_shorter_than_the_backend_asks_for() {
-        let error = SourceError::Busy {
-            wait: Some(Duration::from_secs(9)),
-            remaining: None,
-            message: String::new(),
-        };
-        assert_eq!(backoff(&calls(), 1, &error, 0.0), Duration::from_secs(9));
-    }
-
-    #[tokio::test]
-    async fn only_what_may_be_cured_is_asked_again_and_only_as_often_as_allowed() {
-        let calls = Calls { wait: Duration::ZERO, ..calls() };
-        let mut asked = Vec::new();
-        let results = retry(&calls, &["good", "bad", "down"], |batch| {
-            asked.push(batch.clone());
-            let answer = |entry| match entry {
-                "good" => Ok(entry),
-                "bad" => Err(SourceError::Rejected { message: String::new() }),
-                _ => Err(SourceError::Unreachable { message: String::new() }),
-            };
-            std::future::ready(Some(batch.into_iter().map(answer).collect()))
-        })
-        .await;
-        assert_eq!(asked, [vec!["good", "bad", "down"], vec!["down"], vec!["down"]]);
-        let names: Vec<_> =
-            results.iter().map(|result| result.as_ref().map_err(|e| e.name())).collect();
-        assert_eq!(names, [Ok(&"good"), Err("rejected"), Err("unreachable")]);
     }
 }

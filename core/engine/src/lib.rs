@@ -11,12 +11,15 @@
 pub mod ask;
 pub mod cases;
 pub mod digest;
+pub mod estimate;
 pub mod event;
 pub mod fault;
 pub mod lane;
 pub mod measure;
+pub mod panel;
 pub mod plan;
 pub mod present;
+pub mod price;
 pub mod probe;
 pub mod ready;
 pub mod recipe;

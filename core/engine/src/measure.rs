@@ -164,7 +164,8 @@ pub fn measure(evaluation: &Evaluation<'_>, draws: &Draws) -> Vec<Measure> {
         desk.vote(&aggregates, view, count, note);
     }
     let mut measures = desk.finish(draws);
-    measures.extend(abstentions(outcomes));
+    let shown = outcomes.iter().flatten().flat_map(|outcome| &outcome.shown);
+    measures.extend(abstentions(shown.flat_map(|shown| &shown.samples)));
     measures
 }
 
@@ -441,12 +442,11 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Abstentions by reason, counted over all readouts.
-fn abstentions(outcomes: &[Option<Outcome>]) -> Vec<Measure> {
+/// Abstentions by reason, counted over these readouts.
+pub(crate) fn abstentions<'a>(said: impl Iterator<Item = &'a Readout>) -> Vec<Measure> {
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
     let mut readouts = 0;
-    let shown = outcomes.iter().flatten().flat_map(|outcome| &outcome.shown);
-    for readout in shown.flat_map(|shown| &shown.samples) {
+    for readout in said {
         readouts += 1;
         if let Readout::Abstained(abstention) = readout {
             *reasons.entry(abstention.reason).or_default() += 1;

@@ -2,7 +2,9 @@
 
 mod cells;
 mod check;
+mod composed;
 mod forms;
+mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,14 +12,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tribunal_api::{Combiner, Generator, RewardSource, Rules, SelfCheck, Suite, SuiteCard};
+use tribunal_api::{
+    Combiner, Generator, RewardSource, Rules, SelfCheck, Suite, SuiteCard, Vote,
+};
 
+use crate::ask::{Form, Manner};
 use crate::cases::Keep;
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults};
+use crate::lane::Traffic;
 use crate::recipe::{Common, Items, Order, Protocol, Recipe};
 
+pub use composed::{By, Part, Parts};
+pub(crate) use composed::{identity, unknown_subsets};
 pub use forms::settle;
+pub use servers::PlannedServer;
 
 /// A recipe resolved against the kinds that exist.
 pub struct Plan {
@@ -29,6 +38,10 @@ pub struct Plan {
     pub sources: Vec<PlannedSource>,
     /// Combinations of levels, source and suite, in recipe order.
     pub cells: Vec<Cell>,
+    /// The lanes in front of all backends, and what their calls have cost.
+    pub traffic: Arc<Traffic>,
+    /// The servers to start before anything is asked, in the order they are first named.
+    pub servers: Vec<PlannedServer>,
 }
 
 /// A suite with one set of settings.
@@ -67,6 +80,22 @@ pub struct PlannedSource {
     pub source: Arc<dyn RewardSource>,
     /// How calls to it are limited and repeated.
     pub calls: Calls,
+    /// For a route or panel: the places of the sources it stands for, all before its own. It is never asked itself.
+    pub members: Vec<usize>,
+    /// True when it is built on generators, whose lanes limit, repeat and count its calls.
+    pub generated: bool,
+    /// The model that it, or the one generator it is built on, names; its price goes by it.
+    pub model: Option<String>,
+}
+
+/// What may be contacted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Whatever the recipe names.
+    #[default]
+    Anywhere,
+    /// This machine's loopback alone.
+    Loopback,
 }
 
 /// How calls to a backend are limited and repeated.
@@ -111,14 +140,26 @@ pub struct Cell {
     pub levels: Map<String, Value>,
     /// In which orders candidates are shown, settled.
     pub order: tribunal_api::Order,
-    /// Draws of each question that the recipe asks for; sources that do not draw are asked once.
+    /// Draws of each question that the recipe asks for; sources that do not draw are asked once. 0 for a route or panel.
     pub samples: u32,
     /// How presentations combine.
     pub combiner: Combiner,
+    /// How the samples of one presentation become one score.
+    pub vote: Vote,
     /// What ties and abstentions are worth.
     pub rules: Rules,
     /// The protocol that the recipe demands.
     pub protocol: Protocol,
+    /// Who is asked in the place of a route or panel.
+    pub parts: Option<Parts>,
+}
+
+impl Cell {
+    /// How it asks about subsets in these forms.
+    fn manner(&self, forms: BTreeMap<Arc<str>, Form>) -> Manner {
+        let Self { order, samples, combiner, vote, rules, .. } = *self;
+        Manner { order, samples, combiner, vote, rules, forms }
+    }
 }
 
 impl Plan {
@@ -128,18 +169,33 @@ impl Plan {
     ///
     /// All faults at once, each with its place in the recipe.
     pub fn resolve(recipe: &Recipe, registry: &tribunal_api::Registry) -> Result<Self, Faults> {
+        Self::resolve_within(recipe, registry, Reach::Anywhere)
+    }
+
+    /// The same, with sources and generators that may contact no more than `reach` allows.
+    ///
+    /// # Errors
+    ///
+    /// See [`Plan::resolve`]; also settings that name an address out of reach.
+    pub fn resolve_within(
+        recipe: &Recipe,
+        registry: &tribunal_api::Registry,
+        reach: Reach,
+    ) -> Result<Self, Faults> {
         let mut faults = recipe.faults(check::blocks(recipe, registry));
-        let mut building = cells::Building::new(registry);
+        let mut building = cells::Building::new(registry, reach);
         if faults.is_empty() {
             for variant in cells::expand(recipe, &mut faults) {
                 building.add(variant, &mut faults);
             }
         }
+        let traffic = building.traffic().clone();
+        let servers = building.take_servers();
         let (suites, sources, cells) = building.finish();
         if cells.is_empty() && faults.is_empty() {
             faults.extend(recipe.faults(vec![nothing_to_do(recipe)]));
         }
-        faults.or_else(Self { recipe: recipe.clone(), suites, sources, cells })
+        faults.or_else(Self { recipe: recipe.clone(), suites, sources, cells, traffic, servers })
     }
 }
 
@@ -154,6 +210,10 @@ fn nothing_to_do(recipe: &Recipe) -> Fault {
         (true, true) => "a [source.<name>] and a [suite.<name>] table",
         (true, false) => "a [source.<name>] table",
         (false, true) => "a [suite.<name>] table",
+        (false, false) if recipe.excludes.is_empty() => {
+            return Fault::whole("no source is asked about any suite, so there is nothing to run")
+                .hint("name suites in the `suites` of a source");
+        }
         (false, false) => {
             return Fault::whole("every cell is excluded, so there is nothing to run");
         }

@@ -4,16 +4,19 @@
 //! round, or depend on what else is asked at the same time.
 
 mod ask;
+mod checkup;
 mod finding;
 mod judge;
+mod longest;
 mod pairs;
+mod record;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
-use tribunal_api::{Question, Reads, RewardSource, SelfCheck, SourceError, Turn};
+use tribunal_api::{Question, Reads, RewardSource, Scale, SelfCheck, SourceError, Turn};
 
 use crate::digest::Digest;
 use crate::event::{Event, Reporter};
@@ -22,8 +25,10 @@ use crate::ready::Ready;
 use ask::AtOnce;
 use judge::{Shown, Tally};
 
-pub use finding::Finding;
+pub use checkup::{Checkup, Example, checkup};
+pub use finding::{End, Finding};
 pub use pairs::{KnownPair, known_pairs};
+pub use record::{Found, Record};
 
 /// Questions that are asked a second time, alone.
 const ASKED_ALONE: usize = 8;
@@ -100,13 +105,13 @@ pub async fn probe_all(
     reporters: &[Arc<dyn Reporter>],
 ) -> Result<(), ProbeFailure> {
     let mut unfit = Vec::new();
-    for (planned, stored) in ready.plan.sources.iter().zip(&mut ready.stored.sources) {
-        if !is_checked(planned) {
+    for place in 0..ready.plan.sources.len() {
+        if !is_checked(&ready.plan.sources[place]) {
             continue;
         }
-        let verdict = probe(&planned.source, &planned.calls).await.map_err(|error| {
-            ProbeFailure::Unanswered { source_name: planned.name.to_string(), error }
-        })?;
+        let verdict = probe_planned(ready, place).await?;
+        let (planned, stored) = (&ready.plan.sources[place], &mut ready.stored.sources[place]);
+        stored.self_check = Some(Record::from(&verdict));
         let texts: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();
         for reporter in reporters {
             reporter.event(&Event::Probed {
@@ -128,8 +133,21 @@ pub async fn probe_all(
     if unfit.is_empty() { Ok(()) } else { Err(ProbeFailure::Unfit(unfit)) }
 }
 
-/// Controls and recorded answers claim nothing, and sources that read keys alone cannot be shown our texts.
-fn is_checked(planned: &PlannedSource) -> bool {
+/// Puts the known pairs, and the longest question that the run would ask, to the source at this place of the plan.
+///
+/// # Errors
+///
+/// When the source does not answer.
+pub async fn probe_planned(ready: &Ready, place: usize) -> Result<Verdict, ProbeFailure> {
+    let planned = &ready.plan.sources[place];
+    check(&planned.source, &planned.calls, || longest::longest(ready, place))
+        .await
+        .map_err(|error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error })
+}
+
+/// Whether there is something to check: controls and recorded answers claim nothing, and sources that read keys alone
+/// cannot be shown our texts.
+pub fn is_checked(planned: &PlannedSource) -> bool {
     let reads_text = match planned.source.reads() {
         Reads::Text | Reads::Subset => true,
         Reads::Key => false,
@@ -147,6 +165,15 @@ fn is_checked(planned: &PlannedSource) -> bool {
 ///
 /// The first error that concerns more than its question, after the retries that `calls` allows.
 pub async fn probe(source: &Arc<dyn RewardSource>, calls: &Calls) -> Result<Verdict, SourceError> {
+    check(source, calls, || None).await
+}
+
+/// The known pairs, and then the longest question, where there is one and its score can tell something.
+async fn check(
+    source: &Arc<dyn RewardSource>,
+    calls: &Calls,
+    longest_question: impl FnOnce() -> Option<Question>,
+) -> Result<Verdict, SourceError> {
     let arity = source.arity();
     let shown = if arity.admits(1) {
         Shown::Single
@@ -174,7 +201,32 @@ pub async fn probe(source: &Arc<dyn RewardSource>, calls: &Calls) -> Result<Verd
         alone = places.into_iter().zip(again).collect();
     }
     let tally = Tally::of(shown, &pairs, &said);
-    let findings = judge::findings(shown, tally, &said, &alone);
+    let mut findings = judge::findings(shown, tally, &said, &alone, source.scale());
+    if source.scale() == Scale::Free && findings.is_empty() && judge::between_0_and_1(shown, &said)
+    {
+        notes.push(
+            "all scores lie between 0 and 1, as after a sigmoid or as probabilities do".to_owned(),
+        );
+    }
+    match longest::inspect(source, calls, &questions[0]).await {
+        Ok(Some(inspection)) => findings.extend(
+            inspection
+                .bos
+                .filter(|(_, count)| *count > 1)
+                .map(|(token, count)| Finding::DoubleBos { token, count }),
+        ),
+        Ok(None) => {}
+        Err(error) => notes.push(format!("the tokens of a question cannot be seen: {error}")),
+    }
+    if shown == Shown::Single
+        && !source.draws()
+        && longest::is_fine(&said)
+        && let Some(question) = longest_question()
+    {
+        let told = longest::ask(source, calls, &question).await?;
+        findings.extend(told.findings);
+        notes.extend(told.notes);
+    }
     Ok(Verdict { checked: tally.of, right: tally.right, tied: tally.tied, findings, notes })
 }
 

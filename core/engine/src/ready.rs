@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tribunal_api::{Identity, SourceError};
 
-use crate::ask::{Asked, Manner, samples_of};
+use crate::ask::{Asked, samples_of};
 use crate::cases::{self, Cases};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults, KeyPath};
 use crate::lane;
 use crate::plan::{self, Plan, PlannedSource};
-use crate::store::{FORMAT, StoredCell, StoredPlan, StoredSource, StoredSuite};
+use crate::store::{FORMAT, Member, StoredCell, StoredPlan, StoredSource, StoredSuite};
 
 /// A plan with its items, and how each cell asks about them. No source has been asked or identified.
 pub struct Loaded {
@@ -18,8 +18,8 @@ pub struct Loaded {
     pub plan: Plan,
     /// The items of each suite, in plan order.
     pub suites: Vec<Arc<Cases>>,
-    /// How each cell asks and grades, in plan order.
-    pub manners: Vec<Manner>,
+    /// How each cell asks and grades, in plan order: by itself or through members.
+    pub voices: Vec<Member>,
     /// Clusters per suite that the user allowed.
     pub limit: Option<u64>,
 }
@@ -83,27 +83,28 @@ impl Loaded {
         if !faults.is_empty() {
             return Err(plan.recipe.faults(faults));
         }
-        let mut manners = Vec::new();
+        let mut voices = Vec::new();
         for cell in &plan.cells {
             match plan::settle(&plan, cell, &suites[cell.suite]) {
-                Ok(manner) => manners.push(manner),
+                Ok(voice) => voices.push(voice),
                 Err(fault) => faults.push(*fault),
             }
         }
-        plan.recipe.faults(faults).or_else(Self { plan, suites, manners, limit })
+        faults.extend(plan::unknown_subsets(&plan, &suites));
+        plan.recipe.faults(faults).or_else(Self { plan, suites, voices, limit })
     }
 
     /// The plan as it stands when no source says more than its settings do: for counting questions.
     pub fn assume(self) -> Ready {
-        let identities: Vec<Identity> = self
-            .plan
-            .sources
-            .iter()
-            .map(|source| Identity {
+        let mut identities: Vec<Identity> = Vec::new();
+        for source in &self.plan.sources {
+            let alone = || Identity {
                 fingerprint: source.settings.to_string(),
                 ..Identity::of_alias(source.name.to_string())
-            })
-            .collect();
+            };
+            let identity = self.composed_identity(source, &identities).unwrap_or_else(alone);
+            identities.push(identity);
+        }
         self.with(identities)
     }
 
@@ -115,16 +116,31 @@ impl Loaded {
     pub async fn identify(self) -> Result<Ready, Unidentified> {
         let mut identities = Vec::new();
         for source in &self.plan.sources {
-            let identity = identify(source)
-                .await
-                .map_err(|error| Unidentified { source_name: source.name.to_string(), error })?;
+            let identity = match self.composed_identity(source, &identities) {
+                Some(identity) => identity,
+                None => identify(source).await.map_err(|error| Unidentified {
+                    source_name: source.name.to_string(),
+                    error,
+                })?,
+            };
             identities.push(identity);
         }
         Ok(self.with(identities))
     }
 
+    /// Who a route or panel is, by the identities of the sources before it; `None` for a source that is asked itself.
+    fn composed_identity(&self, source: &PlannedSource, known: &[Identity]) -> Option<Identity> {
+        if source.members.is_empty() {
+            return None;
+        }
+        let members = source.members.iter();
+        let members: Vec<(Digest, &Identity)> =
+            members.map(|&member| (self.plan.sources[member].digest, &known[member])).collect();
+        Some(plan::identity(&source.kind, &members))
+    }
+
     fn with(self, identities: Vec<Identity>) -> Ready {
-        let Self { plan, suites, manners, limit } = self;
+        let Self { plan, suites, voices, limit } = self;
         let sources: Vec<StoredSource> = plan
             .sources
             .iter()
@@ -134,15 +150,16 @@ impl Loaded {
         let cells = plan
             .cells
             .iter()
-            .zip(manners)
-            .map(|(cell, manner)| {
-                let asked = &sources[cell.source].asked;
-                let samples = samples_of(asked, manner.samples);
+            .zip(voices)
+            .map(|(cell, mut voice)| {
+                settle_samples(&mut voice, &sources);
                 StoredCell {
                     source: cell.source,
                     suite: cell.suite,
                     levels: cell.levels.clone(),
-                    manner: Manner { samples, ..manner },
+                    manner: voice.manner,
+                    members: voice.members,
+                    panel: voice.panel,
                 }
             })
             .collect();
@@ -178,6 +195,18 @@ impl Loaded {
     }
 }
 
+/// Draws of a source that says the same every time are one; those of a route or panel are the most of its members'.
+fn settle_samples(voice: &mut Member, sources: &[StoredSource]) {
+    if voice.members.is_empty() {
+        let asked = &sources[voice.source].asked;
+        voice.manner.samples = samples_of(asked, voice.manner.samples);
+        return;
+    }
+    voice.members.iter_mut().for_each(|member| settle_samples(member, sources));
+    let samples = voice.members.iter().map(|member| member.manner.samples);
+    voice.manner.samples = samples.max().unwrap_or(1);
+}
+
 fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
     let digest = Digest::of("tribunal-identity-1")
         .digest(source.digest)
@@ -195,14 +224,18 @@ fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
             draws: source.source.draws(),
         },
         unverified: Vec::new(),
+        self_check: None,
     }
 }
 
-async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
+/// Who a source says it is, after the retries that its recipe allows.
+pub(crate) async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
     let calls = &source.calls;
     let call = |_: Vec<()>| async {
-        let answer = tokio::time::timeout(calls.timeout, source.source.identify()).await.ok()?;
-        Some(vec![answer])
+        match tokio::time::timeout(calls.timeout, source.source.identify()).await {
+            Ok(answer) => Ok(vec![answer]),
+            Err(_) => Err(lane::timed_out(calls.timeout)),
+        }
     };
     lane::retry(calls, &[()], call).await.pop().expect("one entry has one result")
 }

@@ -5,11 +5,14 @@
 
 mod blocks;
 mod cell;
+mod composed;
 mod document;
 mod duration;
 mod load;
 mod merge;
+mod price;
 mod reader;
+mod server;
 mod set;
 mod stored;
 mod typed;
@@ -25,12 +28,16 @@ pub use blocks::{
     Block, Budget, Common, Items, Plugin, PluginOrigin, Retry, Run, Sample, Section, SourceBlock,
     SuiteBlock,
 };
+pub use composed::{Composed, PANEL, Panel, ROUTE, Route, Seat};
+pub(crate) use composed::serves;
+pub use server::{PORT, SERVER_KEYS, ServerBlock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use stored::StoredRecipe;
-pub use values::{Failures, Order, Protocol, Ties, ValueError, Word};
+pub use values::{Failures, Normalise, Order, Protocol, TieBreak, Ties, ValueError, Vote, Word};
 pub use vary::{Arm, Exclude, Factor};
 
 use crate::fault::{Fault, Faults, KeyPath, Part, Place, Placed, Spot};
+use crate::price::Price;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -49,6 +56,8 @@ pub struct Recipe {
     pub keep_texts: bool,
     /// Adapters to load, in written order.
     pub plugins: Vec<Plugin>,
+    /// Servers that the program starts itself, in written order.
+    pub servers: Vec<ServerBlock>,
     /// Generators, in written order.
     pub generators: Vec<Block>,
     /// Sources, in written order.
@@ -57,6 +66,8 @@ pub struct Recipe {
     pub suites: Vec<SuiteBlock>,
     /// Defaults and limits of the run.
     pub run: Run,
+    /// What the tokens of models cost, by the model's name.
+    pub prices: BTreeMap<String, Price>,
     /// Varied keys, in written order.
     pub factors: Vec<Factor>,
     /// Levels set jointly, in written order.
@@ -154,6 +165,16 @@ impl Recipe {
     /// The generator block of that name.
     pub fn generator(&self, name: &str) -> Option<&Block> {
         self.generators.iter().find(|generator| generator.name == name)
+    }
+
+    /// The server block of that name.
+    pub fn server(&self, name: &str) -> Option<&ServerBlock> {
+        self.servers.iter().find(|server| server.name == name)
+    }
+
+    /// Names of all servers as written, also of those with faults.
+    pub fn server_names(&self) -> Vec<&str> {
+        server::names_in(&self.value)
     }
 
     /// The recipe with the values at some keys replaced whole (the levels of a cell), typed anew.

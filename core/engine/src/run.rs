@@ -4,8 +4,10 @@ mod batch;
 mod queue;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use foldhash::HashSet;
 use tokio::sync::watch;
@@ -14,10 +16,11 @@ use tribunal_api::Strength;
 
 use crate::digest::Digest;
 use crate::event::{Event, Reporter};
-use crate::lane::Lanes;
+use crate::lane::{Attempt, Overseer, Traffic};
 use crate::ready::Ready;
-use crate::store::{self, RunFolder, Segment, StoreError, StoredUnit};
+use crate::store::{self, RunFolder, Segment, StoreError, StoredUnit, Timing};
 
+pub(crate) use queue::{Visit, each_unit};
 pub use queue::{Counts, Shard, counts};
 
 /// A run that is asked to stop: nothing new is asked, what is under way is finished and stored.
@@ -100,17 +103,10 @@ struct Shared {
     /// Set when storing failed: nothing more is asked.
     failed: AtomicBool,
     answered: AtomicUsize,
-    in_flight: AtomicUsize,
-    peak: AtomicUsize,
-    spent: Spent,
+    traffic: Arc<Traffic>,
     budget: crate::recipe::Budget,
-}
-
-#[derive(Default)]
-struct Spent {
-    calls: AtomicU64,
-    tokens: AtomicU64,
-    micro_usd: AtomicU64,
+    /// Whether a source may go on whose server reports another model than before.
+    accept_weak: bool,
 }
 
 impl Shared {
@@ -120,11 +116,12 @@ impl Shared {
         }
     }
 
-    /// The budget that is used up, in words.
+    /// The budget that is used up, in words. What the self-check spent counts.
     fn over_budget(&self) -> Option<String> {
-        let Spent { calls, tokens, micro_usd } = &self.spent;
-        let (calls, tokens) = (calls.load(Ordering::Relaxed), tokens.load(Ordering::Relaxed));
-        let usd = micro_usd.load(Ordering::Relaxed) as f64 / 1e6;
+        let counts = self.traffic.counts();
+        let [calls, tokens, micro_usd] = [&counts.calls, &counts.tokens, &counts.micro_usd]
+            .map(|count| count.load(Ordering::Relaxed));
+        let usd = micro_usd as f64 / 1e6;
         let budget = &self.budget;
         if let Some(most) = budget.calls.filter(|most| calls >= *most) {
             return Some(format!("{calls} of {most} calls are made"));
@@ -140,6 +137,40 @@ impl Shared {
 
     fn halted(&self) -> bool {
         self.stop.stopped() || self.failed.load(Ordering::Relaxed) || self.over_budget().is_some()
+    }
+}
+
+/// What the lanes below judges ask of a run.
+struct Oversight(Arc<Shared>);
+
+impl Overseer for Oversight {
+    fn most_calls(&self) -> Option<u64> {
+        if self.0.failed.load(Ordering::Relaxed) { Some(0) } else { self.0.budget.calls }
+    }
+
+    fn halted(&self) -> bool {
+        self.0.halted()
+    }
+
+    fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.stop.wait())
+    }
+
+    fn failed(&self, attempt: &Attempt<'_>) {
+        let wait_ms = attempt.wait.as_millis() as u64;
+        // A disk that fails shows where trials are stored.
+        let _ = self.0.segment.note(&Timing {
+            wait_ms: Some(wait_ms),
+            error: Some(attempt.error.to_string()),
+            ..Timing::of(attempt.source, attempt.units.to_vec(), attempt.number, attempt.took)
+        });
+        self.0.tell(&Event::Retrying {
+            source: attempt.source,
+            units: attempt.units.len(),
+            attempt: attempt.number,
+            wait_ms,
+            error: attempt.error.to_string(),
+        });
     }
 }
 
@@ -162,17 +193,18 @@ pub async fn drive(
         stop,
         failed: AtomicBool::new(false),
         answered: AtomicUsize::new(0),
-        in_flight: AtomicUsize::new(0),
-        peak: AtomicUsize::new(0),
-        spent: Spent::default(),
+        traffic: ready.plan.traffic.clone(),
         budget: options.budget,
+        accept_weak: options.accept_weak,
     });
     take_over(ready, options, &shared, &mut known)?;
     let (queues, known) = queue::queues(ready, options.shard, &known);
     let units = queues.iter().map(Vec::len).sum();
     let run = folder.path().file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     shared.tell(&Event::Started { run: &run, units, known });
-    let stopped_sources = ask_all(ready, queues, options, &shared).await?;
+    let started = Instant::now();
+    let stopped_sources = ask_all(ready, folder, queues, options, &shared).await?;
+    let seconds = started.elapsed().as_secs_f64();
     let interrupted = shared.stop.stopped();
     let over_budget = shared.over_budget();
     let answered = shared.answered.load(Ordering::Relaxed);
@@ -184,8 +216,14 @@ pub async fn drive(
         over_budget: over_budget.filter(|_| answered < units),
         stopped_sources,
     };
-    let peak_in_flight = shared.peak.load(Ordering::Relaxed);
-    shared.tell(&Event::Finished { answered, unanswered: end.unanswered, peak_in_flight });
+    let counts = shared.traffic.counts();
+    shared.tell(&Event::Finished {
+        answered,
+        unanswered: end.unanswered,
+        peak_in_flight: counts.peak.load(Ordering::Relaxed),
+        calls: counts.calls.load(Ordering::Relaxed),
+        seconds,
+    });
     match Arc::into_inner(shared) {
         Some(shared) => shared.segment.finish()?,
         None => return Err(RunError::Task("the segment is still in use".to_owned())),
@@ -196,11 +234,12 @@ pub async fn drive(
 /// Drives the sources in plan order, `open_sources` at a time.
 async fn ask_all(
     ready: &Ready,
+    folder: &RunFolder,
     queues: Vec<Vec<queue::Pending>>,
     options: &Options,
     shared: &Arc<Shared>,
 ) -> Result<Vec<(String, String)>, RunError> {
-    let lanes = Arc::new(Lanes::default());
+    let served = store::served_models(folder)?;
     let mut open = JoinSet::new();
     let mut stopped = Vec::new();
     let mut settle = |done: Result<batch::SourceEnd, tokio::task::JoinError>| match done {
@@ -221,7 +260,7 @@ async fn ask_all(
                 settle(done)?;
             }
         }
-        let asking = batch::Asking::new(ready, place, &lanes);
+        let asking = batch::Asking::new(ready, place, &served);
         open.spawn(batch::ask_source(asking, queue, shared.clone()));
     }
     while let Some(done) = open.join_next().await {

@@ -4,6 +4,7 @@
 //! whole line returned, so it survives the end of the process at any moment; a thread flushes to the disk once a second
 //! and at the end, so the loss of power costs at most that second, and what was lost is asked again.
 
+mod members;
 mod plan;
 mod segment;
 mod trials;
@@ -18,9 +19,12 @@ use serde::Serialize;
 
 use crate::cases::{self, Cases, StoredItem};
 
+pub use members::{Ask, Member, Voice};
 pub use plan::{FORMAT, StoredCell, StoredPlan, StoredSource, StoredSuite};
 pub use segment::{Segment, Timing};
-pub use trials::{Damage, StoredSample, StoredUnit, Trials, read_trials, visit_trials};
+pub use trials::{
+    Damage, StoredSample, StoredUnit, Trials, read_trials, served_models, visit_trials,
+};
 
 /// What is wrong with a run folder.
 #[derive(Debug, thiserror::Error)]

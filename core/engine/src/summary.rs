@@ -3,11 +3,11 @@
 mod outcomes;
 mod report;
 
-use tribunal_api::{Registry, Rules, Suite};
+use tribunal_api::{Order, Protocol, Readout, Registry, Rules, Suite};
 
 use crate::fault::Faults;
-use crate::measure::{self, Draws, Evaluation, RESAMPLES, TooManySlices};
-use crate::store::{Damage, RunFolder, StoreError, StoredCell, StoredSuite};
+use crate::measure::{self, Draws, Evaluation, Measure, RESAMPLES, TooManySlices};
+use crate::store::{Damage, Member, RunFolder, StoreError, StoredCell, StoredSuite, Voice};
 
 pub use outcomes::Stored;
 pub use report::{
@@ -96,6 +96,10 @@ fn measure_suite(
         if let Some(tag) = by {
             measures.extend(measure::measure_slices(&evaluation, tag, &draws)?);
         }
+        if cell.voice().votes() {
+            let whole: Vec<bool> = outcomes.iter().map(Option::is_some).collect();
+            measures = panel_measures(measures, cell, stored.readouts(cell, &whole));
+        }
         rows.extend(measures.into_iter().map(|one| ReportRow::new(plan, cell, one)));
     }
     let mut ruled: Vec<(Rules, Vec<&StoredCell>)> = Vec::new();
@@ -116,6 +120,46 @@ fn measure_suite(
         rows[first_row..].iter_mut().for_each(|row| row.credit = None);
     }
     Ok(())
+}
+
+/// The measures of a cell that holds a panel. Its outcome holds votes: what its members left unanswered is counted over their readouts,
+/// nobody was shown the order of its candidates, and what guessing earns is known only where it is like a single
+/// source's.
+fn panel_measures<'a>(
+    measures: Vec<Measure>,
+    cell: &StoredCell,
+    readouts: impl Iterator<Item = &'a Readout>,
+) -> Vec<Measure> {
+    let guess = guesses_alike(cell.voice());
+    let own = |name: &str| name.starts_with("abstentions/") || name.starts_with("position/");
+    let kept = measures.into_iter().filter(|measure| !own(&measure.measure));
+    let mut measures: Vec<Measure> = kept
+        .map(|measure| Measure { chance: measure.chance.filter(|_| guess), ..measure })
+        .collect();
+    measures.extend(measure::abstentions(readouts));
+    measures
+}
+
+/// True when a panel of members that guess earns what one that guesses does: its scores are combined, or an odd number
+/// of equal votes, none of which can tie, decides every pair.
+fn guesses_alike(voice: Voice<'_>) -> bool {
+    if voice.panel.is_none() {
+        return voice.members.iter().all(|member| guesses_alike(member.voice()));
+    }
+    let all = |protocol| voice.manner.forms.values().all(|form| form.protocol == protocol);
+    let once = |member: &Member| {
+        let manner = &member.manner;
+        let shown_once = matches!(manner.order, Order::Seeded | Order::SwapFirst | Order::Given);
+        let alone = manner.forms.values().all(|form| form.protocol == Protocol::Pointwise);
+        member.members.is_empty()
+            && member.weight == 1.0
+            && manner.samples == 1
+            && (alone || shown_once)
+    };
+    all(Protocol::Pointwise)
+        || (all(Protocol::Pairwise)
+            && voice.members.len() % 2 == 1
+            && voice.members.iter().all(once))
 }
 
 /// The suite as it grades: built from its stored settings, nothing opened.

@@ -1,3 +1,5 @@
+//! The fence against texts that try to close it.
+
 use std::sync::Arc;
 
 use tribunal_api::{Question, Turn};

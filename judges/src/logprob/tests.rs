@@ -1,3 +1,5 @@
+//! Sums of label probabilities, worked by hand.
+
 use super::*;
 
 fn label(text: &str, scores: &[f64]) -> Label {

@@ -1,3 +1,5 @@
+//! Prompt files: reading, filling, and their faults.
+
 use std::sync::Arc;
 
 use tribunal_api::{Question, Turn};

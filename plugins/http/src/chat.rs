@@ -106,9 +106,11 @@ struct Settings {
     provider: Provider,
     /// Where the server is, with or without `/v1`. Without it, the provider's own address.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_url: Option<String>,
     /// Several servers of the same model that share the load.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_urls: Vec<String>,
     /// A server that the program starts and stops itself.
     #[serde(default)]
@@ -119,6 +121,7 @@ struct Settings {
     /// The environment variable that holds the key. For a provider's own address the provider's usual variable stands
     /// in (`OPENAI_API_KEY`, `ANTHROPIC_API_KEY`, `GEMINI_API_KEY`, `OPENROUTER_API_KEY`, `TOGETHER_API_KEY`).
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     api_key_env: Option<String>,
     /// The version of Azure's interface.
     #[serde(default = "api_version")]
@@ -128,6 +131,7 @@ struct Settings {
     headers: BTreeMap<String, String>,
     /// Headers whose values stand in environment variables: header to variable.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     headers_env: BTreeMap<String, String>,
     /// A table merged into the body of every request, such as `chat_template_kwargs`.
     #[serde(default)]
@@ -135,6 +139,7 @@ struct Settings {
     /// Most requests at the same time, at least 1.
     #[serde(default = "concurrency")]
     #[schemars(range(min = 1, max = 4096))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     concurrency: usize,
     /// The name of the token limit in requests. When the server refuses one name, the other is used.
     #[serde(default)]
@@ -163,6 +168,7 @@ struct Settings {
     /// The largest reply that is read, in bytes; 16 MiB unless set.
     #[serde(default)]
     #[schemars(range(min = 1024))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     most_bytes: Option<u64>,
 }
 

@@ -18,22 +18,29 @@ pub(crate) fn kind_of(status: u16, said: &Said, asks_to_wait: bool) -> FailureKi
         404 | 405 | 501 => FailureKind::NoRoute,
         413 => FailureKind::BatchTooLarge,
         429 if is_exhausted(said, &text) => FailureKind::Denied,
-        425 | 429 | 503 | 529 => FailureKind::Busy,
+        425 | 429 | 529 => FailureKind::Busy,
+        // A server that loads its model or is full asks for patience; any other 503 is a failure like its neighbours.
+        503 if asks_to_wait || holds(&["loading", "slot", "overload", "capacity", "busy"]) => {
+            FailureKind::Busy
+        }
         400 | 422 | 500 if is_too_long(said, &text) => FailureKind::TooLong,
         408 | 409 | 500 | 502 | 504 if asks_to_wait => FailureKind::Busy,
-        408 | 409 | 500 | 502 | 504 => FailureKind::Unreachable,
+        // Servers on FastAPI without a handler report a request that does not fit as their own error.
+        500 if holds(&["validation error"]) => refused_field(said),
+        408 | 409 | 500 | 502 | 503 | 504 => FailureKind::Unreachable,
         400..=499 if is_refusal(said, &text) => FailureKind::Refused,
         400 if holds(&["api key not valid", "invalid api key", "credit balance is too low"])
             || said.has_word("api_key_invalid") =>
         {
             FailureKind::Denied
         }
-        400..=499 => match unknown_field(said) {
-            Some(field) => FailureKind::UnknownField(field),
-            None => FailureKind::Rejected,
-        },
+        400..=499 => refused_field(said),
         _ => FailureKind::Broken,
     }
+}
+
+fn refused_field(said: &Said) -> FailureKind {
+    unknown_field(said).map_or(FailureKind::Rejected, FailureKind::UnknownField)
 }
 
 /// What a person can do about it, where there is something; `key` names the variable of the key.

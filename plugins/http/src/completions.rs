@@ -50,9 +50,11 @@ struct Settings {
     provider: Provider,
     /// Where the server is, with or without `/v1`.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_url: Option<String>,
     /// Several servers of the same model that share the load.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_urls: Vec<String>,
     /// A server that the program starts and stops itself.
     #[serde(default)]
@@ -69,12 +71,14 @@ struct Settings {
     template_variables: Map<String, Value>,
     /// The environment variable that holds the key.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     api_key_env: Option<String>,
     /// Headers that go with every request.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers whose values stand in environment variables: header to variable.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     headers_env: BTreeMap<String, String>,
     /// A table merged into the body of every request.
     #[serde(default)]
@@ -82,6 +86,7 @@ struct Settings {
     /// Most requests at the same time, at least 1.
     #[serde(default = "concurrency")]
     #[schemars(range(min = 1, max = 4096))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     concurrency: usize,
     /// Whether seeds are sent. Servers read 31 bits of them.
     #[serde(default = "yes")]
@@ -98,6 +103,7 @@ struct Settings {
     /// The largest reply that is read, in bytes; 16 MiB unless set.
     #[serde(default)]
     #[schemars(range(min = 1024))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     most_bytes: Option<u64>,
 }
 

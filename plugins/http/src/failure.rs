@@ -63,9 +63,10 @@ impl Failure {
         }
     }
 
-    /// A reply whose JSON has not the shape that was promised: `place` is where, `wanted` what should stand there.
+    /// A reply whose JSON has not the shape that was promised: `place` is where, `wanted` what should stand there. It may
+    /// have it the next time: proxies and servers under load send odd bodies now and then.
     pub fn shape(place: &str, wanted: &str) -> Self {
-        Self::new(FailureKind::Broken, format!("the reply has no {wanted} at `{place}`"))
+        Self::new(FailureKind::Unreachable, format!("the reply has no {wanted} at `{place}`"))
     }
 
     /// The error that the engine understands. A request that is too long is `Rejected` with a message that starts with

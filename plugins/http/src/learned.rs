@@ -152,6 +152,7 @@ fn is_refusal(sentence: &str) -> bool {
         "unrecognized",
         "unknown",
         "only one completion choice",
+        "validation error",
     ];
     phrases.iter().any(|phrase| sentence.contains(phrase))
 }

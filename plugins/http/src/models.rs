@@ -84,7 +84,9 @@ impl Model {
             }
             Err(failure) => match failure.kind {
                 FailureKind::Denied if failure.status != Some(404) => Err(failure.into()),
-                FailureKind::Unreachable if failure.status.is_none() => Err(failure.into()),
+                FailureKind::Unreachable if matches!(failure.status, None | Some(503)) => {
+                    Err(failure.into())
+                }
                 FailureKind::Busy => Err(failure.into()),
                 // Not every server lists its models; the first request will tell.
                 _ => Ok(identity),

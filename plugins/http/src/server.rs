@@ -146,6 +146,8 @@ pub struct Running {
     log: PathBuf,
     /// Where the log goes once the server has ended.
     keep: Option<PathBuf>,
+    /// True when nobody wants the log.
+    discard: bool,
 }
 
 impl Running {
@@ -195,7 +197,17 @@ impl Running {
             .map_err(failed)?;
         let wanted = supervisor.stdin.take();
         let started = Instant::now();
-        Ok(Self { spec, hidden, started, supervisor, wanted, ended: None, log, keep: None })
+        Ok(Self {
+            spec,
+            hidden,
+            started,
+            supervisor,
+            wanted,
+            ended: None,
+            log,
+            keep: None,
+            discard: false,
+        })
     }
 
     /// Its name.
@@ -269,6 +281,11 @@ impl Running {
         }
     }
 
+    /// Has the log removed when the server has ended.
+    pub fn discard_log(&mut self) {
+        self.discard = true;
+    }
+
     /// Tells the server to end, without waiting for it.
     pub fn dismiss(&mut self) {
         self.wanted = None;
@@ -293,6 +310,9 @@ impl Running {
         }
         if let Some(keep) = self.keep.take() {
             log::append(&self.log, &keep);
+        } else if self.discard {
+            // A log that is gone already is what is wanted.
+            let _ = std::fs::remove_file(&self.log);
         }
     }
 }

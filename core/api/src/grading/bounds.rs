@@ -1,7 +1,7 @@
 //! How a comparison stands when each missing readout speaks for gold, or each against it.
 
 use crate::answer::{Readout, Score};
-use crate::outcome::{Combiner, Outcome, Protocol, Shown};
+use crate::outcome::{Combiner, Outcome, Protocol, Shown, Vote};
 use crate::question::CandidateIndex;
 
 /// For whom the missing readouts speak.
@@ -22,9 +22,10 @@ impl Missing {
 
 /// [`Outcome::margin`] of a better candidate with every missing readout filled.
 ///
-/// Verdicts and probabilities are bounded, so that a missing one becomes a game won or lost outright. Scores
-/// are not: one of them could outweigh all others, so a comparison that averages over a missing score is
-/// won or lost as a whole.
+/// Verdicts and probabilities are bounded, so that a missing one becomes a game won or lost outright, and so is every
+/// sample of a majority, which has one vote whatever its scores. Scores are not: one of them could outweigh all
+/// others, so a comparison that averages over a missing score is won or lost as a whole. A median or a minimum takes
+/// scores without bounds in the place of the missing ones.
 pub(super) fn margin(
     outcome: &Outcome,
     better: CandidateIndex,
@@ -38,16 +39,28 @@ pub(super) fn margin(
     }
     let Some(question) = outcome.comparing(better, other) else { return missing.margin() };
     let votes: Vec<&Shown> = outcome.votes(question).collect();
-    let bounded = votes.iter().flat_map(|vote| &vote.samples).all(is_verdict_or_missing);
+    let bounded = outcome.vote == Vote::Majority
+        || votes.iter().flat_map(|vote| &vote.samples).all(is_verdict_or_missing);
     if !bounded
+        && outcome.vote == Vote::Mean
         && outcome.combiner == Combiner::MeanScore
         && votes.iter().any(|vote| vote.lacks_readouts())
     {
         return missing.margin();
     }
     let winner = if missing == Missing::ForGold { better } else { other };
-    let shown = votes.into_iter().map(|vote| fill(vote, winner, bounded)).collect();
-    let filled = Outcome { protocol: outcome.protocol, combiner: outcome.combiner, shown };
+    let filling = match (bounded, outcome.vote) {
+        (true, _) => Filling::Samples { lost: 0.0, won: 1.0 },
+        (false, Vote::Mean | Vote::Majority) => Filling::Presentation,
+        (false, Vote::Median | Vote::Min) => Filling::Samples { lost: -UNBOUNDED, won: UNBOUNDED },
+    };
+    let shown = votes.into_iter().map(|vote| fill(vote, winner, filling)).collect();
+    let filled = Outcome {
+        protocol: outcome.protocol,
+        combiner: outcome.combiner,
+        vote: outcome.vote,
+        shown,
+    };
     filled.margin(better, other).unwrap_or(missing.margin())
 }
 
@@ -57,24 +70,39 @@ pub(super) fn score(outcome: &Outcome, candidate: CandidateIndex) -> Option<f64>
     if shown.any(Shown::lacks_readouts) { None } else { outcome.score(candidate) }
 }
 
-fn fill(vote: &Shown, winner: CandidateIndex, bounded: bool) -> Shown {
+/// What stands in for missing samples.
+#[derive(Clone, Copy)]
+enum Filling {
+    /// These scores of loser and winner for each of them.
+    Samples { lost: f64, won: f64 },
+    /// One verdict for the whole presentation, samples that are there included.
+    Presentation,
+}
+
+/// A score beyond all others, small enough for sums and differences of a few to stay finite.
+const UNBOUNDED: f64 = 1e300;
+
+fn fill(vote: &Shown, winner: CandidateIndex, filling: Filling) -> Shown {
     if !vote.lacks_readouts() {
         return vote.clone();
     }
-    let won = verdict(&vote.order, winner);
-    let samples = if bounded && !vote.samples.is_empty() {
-        let filled = vote.samples.iter();
-        filled.map(|sample| if sample.scores().is_some() { sample } else { &won }.clone()).collect()
-    } else {
-        vec![won]
+    let samples = match filling {
+        Filling::Samples { lost, won } if !vote.samples.is_empty() => {
+            let verdict = verdict(&vote.order, winner, lost, won);
+            let filled = vote.samples.iter();
+            filled
+                .map(|sample| if sample.scores().is_some() { sample } else { &verdict }.clone())
+                .collect()
+        }
+        _ => vec![verdict(&vote.order, winner, 0.0, 1.0)],
     };
     Shown { order: vote.order.clone(), samples }
 }
 
-fn verdict(order: &[CandidateIndex], winner: CandidateIndex) -> Readout {
+fn verdict(order: &[CandidateIndex], winner: CandidateIndex, lost: f64, won: f64) -> Readout {
     let scores = order.iter().map(|&shown| {
-        let score = if shown == winner { 1.0 } else { 0.0 };
-        Score::try_from(score).expect("0 and 1 are finite")
+        let score = if shown == winner { won } else { lost };
+        Score::try_from(score).expect("the fillings are finite")
     });
     Readout::Scores(scores.collect())
 }
@@ -106,7 +134,8 @@ mod tests {
     fn both_orders(combiner: Combiner, games: [Vec<Readout>; 2]) -> Outcome {
         let orders = [vec![A, B], vec![B, A]];
         let shown = orders.into_iter().zip(games).map(|(order, samples)| Shown { order, samples });
-        Outcome { protocol: Protocol::Pairwise, combiner, shown: shown.collect() }
+        let shown = shown.collect();
+        Outcome { protocol: Protocol::Pairwise, combiner, vote: Vote::Mean, shown }
     }
 
     fn range(outcome: &Outcome, ties: TieRule) -> [Option<f64>; 2] {
@@ -144,6 +173,28 @@ mod tests {
         assert_eq!(range(&mean, TieRule::Half), [Some(0.0), Some(1.0)]);
         let two = both_orders(Combiner::TwoGame, games());
         assert_eq!(range(&two, TieRule::Half), [Some(0.5), Some(1.0)]);
+    }
+
+    #[test]
+    fn a_missing_sample_is_one_vote_of_a_majority_whatever_the_scores() {
+        // Two votes for gold stand against the missing one, although its scores could be any.
+        let mut outcome = Outcome::listwise(&[8.0, 3.0]);
+        outcome.shown[0].samples = vec![scores(&[8.0, 3.0]), scores(&[9.0, 2.0]), none()];
+        assert_eq!(range(&outcome, TieRule::Half), [Some(0.0), Some(1.0)]);
+        outcome.vote = Vote::Majority;
+        assert_eq!(range(&outcome, TieRule::Half), [Some(1.0), Some(1.0)]);
+    }
+
+    #[test]
+    fn a_missing_sample_moves_a_median_and_a_minimum_no_further_than_it_can() {
+        // Medians of 8, 9 and anything lie in 8 to 9, those of 3, 2 and anything in 2 to 3: gold wins.
+        let mut outcome = Outcome::listwise(&[8.0, 3.0]);
+        outcome.shown[0].samples = vec![scores(&[8.0, 3.0]), scores(&[9.0, 2.0]), none()];
+        outcome.vote = Vote::Median;
+        assert_eq!(range(&outcome, TieRule::Half), [Some(1.0), Some(1.0)]);
+        // The least of 8, 9 and anything may be below 2; above, it is 8 at most.
+        outcome.vote = Vote::Min;
+        assert_eq!(range(&outcome, TieRule::Half), [Some(0.0), Some(1.0)]);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(super) fn show(
     registry: &Registry,
 ) -> Result<String, Failure> {
     let stored = Stored::read(folder)?;
-    let (suite, case) = find(&stored, id, args)?;
+    let (suite, place) = find(&stored, id, args)?;
+    let case = &stored.suites[suite].cases[place];
     let cells: Vec<&StoredCell> =
         stored.plan.cells.iter().filter(|cell| cell.suite == suite).collect();
     let wanted = cells.iter().flat_map(|cell| stored.units(cell, case)).map(|unit| (unit.id, None));
@@ -36,9 +37,18 @@ pub(super) fn show(
             *place = Some(unit);
         }
     })?;
+    let units_by_id = &units;
     let grader = summary::build(&stored.plan.suites[suite], registry)?;
     let views = cells.into_iter().map(|cell| {
-        let outcome = stored.outcome(cell, case);
+        let outcome = stored.outcome(cell, place);
+        let presentations = cell.asks().into_iter().flat_map(|ask| {
+            let member = (ask.source != cell.source).then(|| &stored.plan.sources[ask.source].name);
+            let units = stored.units_of(suite, ask, case).into_iter();
+            units.map(move |unit| Presentation {
+                member: member.cloned(),
+                ..Presentation::of(unit, units_by_id)
+            })
+        });
         CellView {
             source: stored.plan.sources[cell.source].name.clone(),
             levels: cell.levels.clone(),
@@ -48,11 +58,7 @@ pub(super) fn show(
                 .get(&case.item.subset)
                 .map(|form| form.protocol.as_str())
                 .unwrap_or_default(),
-            presentations: stored
-                .units(cell, case)
-                .into_iter()
-                .map(|unit| Presentation::of(unit, &units))
-                .collect(),
+            presentations: presentations.collect(),
             grades: outcome.map(|outcome| grader.grade(&case.item, &outcome, &cell.manner.rules)),
         }
     });
@@ -61,8 +67,8 @@ pub(super) fn show(
     if args.json { as_json(&view) } else { Ok(view.text()) }
 }
 
-/// The one item that the command line names, with the place of its suite.
-fn find<'a>(stored: &'a Stored, id: &str, args: &ShowArgs) -> Result<(usize, &'a Case), Failure> {
+/// The places of the suite and in it of the one item that the command line names.
+fn find(stored: &Stored, id: &str, args: &ShowArgs) -> Result<(usize, usize), Failure> {
     let plan = &stored.plan;
     let names: Vec<&str> = plan.suites.iter().map(|suite| suite.name.as_str()).collect();
     if let Some(suite) = args.suite.as_deref().filter(|suite| !names.contains(suite)) {
@@ -75,21 +81,21 @@ fn find<'a>(stored: &'a Stored, id: &str, args: &ShowArgs) -> Result<(usize, &'a
         args.suite.as_deref().is_none_or(|suite| suite == names[place])
             && args.subset.as_deref().is_none_or(|subset| subset == case.item.subset.as_ref())
     };
-    let all = || {
-        stored
-            .suites
-            .iter()
-            .enumerate()
-            .flat_map(|(place, cases)| cases.cases.iter().map(move |case| (place, case)))
-    };
-    let found: Vec<(usize, &Case)> =
-        all().filter(|&(place, case)| case.item.id.as_ref() == id && within(place, case)).collect();
+    let all =
+        || {
+            stored.suites.iter().enumerate().flat_map(|(suite, cases)| {
+                cases.cases.iter().enumerate().map(move |at| (suite, at))
+            })
+        };
+    let found: Vec<(usize, (usize, &Case))> = all()
+        .filter(|&(suite, (_, case))| case.item.id.as_ref() == id && within(suite, case))
+        .collect();
     match found.as_slice() {
-        [one] => Ok(*one),
+        [(suite, (place, _))] => Ok((*suite, *place)),
         [] => {
             let ids: Vec<&str> = all()
-                .filter(|&(place, case)| within(place, case))
-                .map(|(_, case)| case.item.id.as_ref())
+                .filter(|&(suite, (_, case))| within(suite, case))
+                .map(|(_, (_, case))| case.item.id.as_ref())
                 .collect();
             let hint = match (nearest(id, &ids), ids.first()) {
                 (Some(near), _) => format!("did you mean `{near}`?"),
@@ -103,8 +109,8 @@ fn find<'a>(stored: &'a Stored, id: &str, args: &ShowArgs) -> Result<(usize, &'a
             let mut list: Vec<String> = several
                 .iter()
                 .take(MOST)
-                .map(|(place, case)| {
-                    format!("--suite '{}' --subset '{}'", names[*place], case.item.subset)
+                .map(|(suite, (_, case))| {
+                    format!("--suite '{}' --subset '{}'", names[*suite], case.item.subset)
                 })
                 .collect();
             if several.len() > MOST {
@@ -156,6 +162,9 @@ struct CellView {
 
 #[derive(Serialize)]
 struct Presentation {
+    /// Who was asked for a route or panel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<String>,
     trial: String,
     /// Candidates in the order shown.
     shown: Vec<u16>,
@@ -188,7 +197,7 @@ impl Presentation {
         let stored = stored.get(&unit.id).and_then(Option::as_ref);
         let samples = stored
             .map(|stored| stored.samples.iter().map(|one| SampleView::of(one, &shown)).collect());
-        Self { trial: unit.id.to_string(), shown, samples }
+        Self { member: None, trial: unit.id.to_string(), shown, samples }
     }
 }
 
@@ -312,7 +321,10 @@ impl CellView {
         for presentation in &self.presentations {
             let shown: Vec<String> =
                 presentation.shown.iter().map(|candidate| format!("[{candidate}]")).collect();
-            text.push_str(&format!("  shown {}, trial {}\n", shown.join(" "), presentation.trial));
+            let member = presentation.member.as_ref().map(|name| plain(&format!("{name}: ")));
+            let member = member.unwrap_or_default();
+            let trial = &presentation.trial;
+            text.push_str(&format!("  {member}shown {}, trial {trial}\n", shown.join(" ")));
             let Some(samples) = &presentation.samples else {
                 text.push_str("    not answered\n");
                 continue;

@@ -257,7 +257,7 @@ fn example_card(registered: &Registered, registry: &Registry) -> Option<SuiteCar
 /// What a key of the engine does.
 fn about_key(key: &str) -> &'static str {
     match key {
-        "suites" => "names of the suites it is asked about; all when left out",
+        "suites" => "names of the suites it is asked about; all when left out, none by itself when a route leads to it",
         "order" => {
             "orders in which candidates are shown: published, seeded, both, rotations, random:m, swap-first, given"
         }
@@ -269,6 +269,7 @@ fn about_key(key: &str) -> &'static str {
         "batch" => "most questions in one call",
         "in-flight" => "most calls at the same time",
         "protocol" => "how many candidates a question holds: pointwise, pairwise, listwise",
+        "vote" => "how samples become one score: mean, majority, median, min",
         "sample" => "number of clusters to draw with the recipe's seed, or { clusters, by }",
         "subsets" => "subsets to keep, or groups of them by their first levels",
         "items" => "ids of items to keep: a list, or a JSON or text file of them",

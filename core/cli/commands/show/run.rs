@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tribunal_api::{Failures, Identity, Ties};
 use tribunal_engine::ask::Manner;
+use tribunal_engine::probe::Record;
 use tribunal_engine::store::{RunFolder, StoredPlan};
 
 use crate::commands::list::as_json;
@@ -36,6 +37,8 @@ struct SourceView<'a> {
     version: &'a str,
     identity: &'a Identity,
     unverified: &'a [String],
+    #[serde(rename = "self-check", skip_serializing_if = "Option::is_none")]
+    self_check: Option<&'a Record>,
     settings: &'a Value,
 }
 
@@ -59,6 +62,12 @@ struct CellView<'a> {
     order: String,
     samples: u32,
     combiner: &'static str,
+    /// How samples or members become one score; absent where samples are averaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vote: Option<String>,
+    /// The sources that are asked in the place of a route or panel.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<&'a str>,
     ties: Ties,
     failures: Failures,
 }
@@ -71,6 +80,7 @@ impl<'a> RunView<'a> {
             version: &source.version,
             identity: &source.identity,
             unverified: &source.unverified,
+            self_check: source.self_check.as_ref(),
             settings: &source.settings,
         });
         let suites = plan.suites.iter().map(|suite| SuiteView {
@@ -87,9 +97,15 @@ impl<'a> RunView<'a> {
             suite: &plan.suites[cell.suite].name,
             levels: &cell.levels,
             protocols: protocols(&cell.manner),
-            order: cell.manner.order.to_string(),
+            order: cell.orders(),
             samples: cell.manner.samples,
             combiner: cell.manner.combiner.as_str(),
+            vote: cell.vote(),
+            members: cell
+                .members
+                .iter()
+                .map(|member| plan.sources[member.source].name.as_str())
+                .collect(),
             ties: cell.manner.rules.ties,
             failures: cell.manner.rules.failures,
         });
@@ -155,6 +171,8 @@ impl<'a> RunView<'a> {
             .text("order")
             .number("samples")
             .text("combiner")
+            .text("vote")
+            .text("members")
             .text("ties")
             .text("failures");
         for cell in &self.cells {
@@ -166,6 +184,8 @@ impl<'a> RunView<'a> {
                 cell.order.clone(),
                 cell.samples.to_string(),
                 cell.combiner.to_owned(),
+                plain(cell.vote.as_deref().unwrap_or_default()),
+                plain(&cell.members.join(", ")),
                 word(&cell.ties),
                 word(&cell.failures),
             ]);
@@ -173,11 +193,25 @@ impl<'a> RunView<'a> {
         let grids = [
             sources,
             suites.without_columns_of("absent", &[""]).without_columns_of("limited to", &[""]),
-            cells.without_columns_of("levels", &[""]),
+            cells
+                .without_columns_of("levels", &[""])
+                .without_columns_of("vote", &[""])
+                .without_columns_of("members", &[""]),
         ];
         let drawn = grids.map(|grid| render::draw(&grid, render::width(), false));
         text.push_str(&drawn.join("\n"));
         for source in &self.sources {
+            if let Some(Record { right, of, notes, .. }) = source.self_check {
+                let name = source.name;
+                text.push_str(&plain(&format!(
+                    "self-check of `{name}`: {right} of {of} known pairs right"
+                )));
+                text.push('\n');
+                for note in notes {
+                    text.push_str(&plain(&format!("self-check of `{name}`: {note}")));
+                    text.push('\n');
+                }
+            }
             for finding in source.unverified {
                 text.push_str(&plain(&format!(
                     "source `{}` is unverified: {finding}",

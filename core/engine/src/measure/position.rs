@@ -1,8 +1,8 @@
 //! Whether a source favours a place on screen.
 //!
-//! Games are compared after the samples of each presentation are averaged, before presentations combine.
+//! Games are compared after the samples of each presentation have voted, before presentations combine.
 
-use tribunal_api::{Grade, Outcome, Shown};
+use tribunal_api::{Grade, Outcome, Shown, Vote};
 
 /// Pair questions shown in both orders, both valid, in which the same candidate wins or both tie.
 pub(super) const AGREEMENT: &str = "position/agreement";
@@ -37,9 +37,9 @@ enum Winner {
 }
 
 impl Winner {
-    fn of(shown: &Shown) -> Option<Self> {
-        let first = shown.mean_score(shown.order[0])?;
-        let second = shown.mean_score(shown.order[1])?;
+    fn of(shown: &Shown, vote: Vote) -> Option<Self> {
+        let first = shown.score(shown.order[0], vote)?;
+        let second = shown.score(shown.order[1], vote)?;
         Some(match first.total_cmp(&second) {
             _ if first == second => Winner::Neither,
             std::cmp::Ordering::Greater => Winner::First,
@@ -88,7 +88,7 @@ fn grade_pairs(outcome: &Outcome, grades: &mut Vec<Grade>) {
         let mut straight = None;
         let mut turned = None;
         for vote in outcome.votes(question) {
-            let Some(winner) = Winner::of(vote) else { continue };
+            let Some(winner) = Winner::of(vote, outcome.vote) else { continue };
             if winner != Winner::Neither {
                 first_share.count(winner == Winner::First);
             }
@@ -115,9 +115,10 @@ fn grade_lists(outcome: &Outcome, grades: &mut Vec<Grade>) {
     let mut wins: Vec<Share> = (0..longest).map(|_| Share::default()).collect();
     let mut chance: Vec<Share> = (0..longest).map(|_| Share::default()).collect();
     for shown in outcome.shown.iter().filter(|shown| shown.order.len() >= 3) {
-        let scores: Option<Vec<f64>> =
-            shown.order.iter().map(|&candidate| shown.mean_score(candidate)).collect();
-        let Some(scores) = scores else { continue };
+        let score = |&candidate| shown.score(candidate, outcome.vote);
+        let Some(scores) = shown.order.iter().map(score).collect::<Option<Vec<f64>>>() else {
+            continue;
+        };
         let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let at_top = scores.iter().filter(|&&score| score == top).count();
         if at_top == scores.len() {
@@ -137,7 +138,7 @@ fn grade_lists(outcome: &Outcome, grades: &mut Vec<Grade>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tribunal_api::{Abstention, CandidateIndex, Combiner, Protocol, Readout, Reason, Score};
+    use tribunal_api::{Abstention, CandidateIndex, Protocol, Readout, Reason, Score};
 
     fn shown(order: &[u16], scores: Option<&[f64]>) -> Shown {
         let readout = match scores {
@@ -155,8 +156,7 @@ mod tests {
     }
 
     fn graded(shown: Vec<Shown>) -> Vec<(String, f64, f64)> {
-        let outcome =
-            Outcome { protocol: Protocol::Pairwise, combiner: Combiner::MeanScore, shown };
+        let outcome = Outcome { protocol: Protocol::Pairwise, shown, ..Outcome::pointwise([]) };
         let mut grades = Vec::new();
         grade(&outcome, &mut grades);
         let parts = |grade: Grade| (grade.name.into_owned(), grade.credit, grade.weight);

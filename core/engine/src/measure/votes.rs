@@ -203,7 +203,7 @@ impl MeanGrades {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tribunal_api::{CandidateIndex, Combiner, Protocol, Readout, Score};
+    use tribunal_api::{CandidateIndex, Protocol, Readout, Score, Vote};
 
     fn game(verdicts: &[f64]) -> Outcome {
         let samples = verdicts.iter().map(|&won| {
@@ -213,8 +213,8 @@ mod tests {
         let order = vec![CandidateIndex(0), CandidateIndex(1)];
         Outcome {
             protocol: Protocol::Pairwise,
-            combiner: Combiner::MeanScore,
             shown: vec![Shown { order, samples: samples.collect() }],
+            ..Outcome::pointwise([])
         }
     }
 
@@ -233,6 +233,26 @@ mod tests {
         // Three of them: {1,1,1} wins, the three with the loss win 2 to 1 as well.
         assert_eq!(expected(&game(&[1.0, 1.0, 0.0, 1.0]), 3, [0; 32], won).0[0].credit, 1.0);
         assert_eq!(expected(&game(&[1.0, 1.0, 0.0, 1.0]), 1, [0; 32], won).0[0].credit, 0.75);
+    }
+
+    #[test]
+    fn samples_vote_as_the_outcome_says() {
+        // Ratings 9, 1, 1 of gold against 2, 2, 2: the mean 11/3 wins, the median 1 loses. Of any two, the mean 5 wins
+        // in 2 of 3 choices (9 with a 1) and loses in one, and so does the median, which is the mean of two.
+        let ratings = |first: &[f64], second: &[f64]| {
+            let mut outcome = Outcome::pointwise([0.0, 0.0]);
+            for (shown, scores) in outcome.shown.iter_mut().zip([first, second]) {
+                let scores = scores.iter().map(|&score| Outcome::pointwise([score]));
+                shown.samples = scores.map(|mut one| one.shown[0].samples.remove(0)).collect();
+            }
+            outcome
+        };
+        let mean = ratings(&[9.0, 1.0, 1.0], &[2.0, 2.0, 2.0]);
+        let median = Outcome { vote: Vote::Median, ..mean.clone() };
+        let credit = |outcome, k| expected(outcome, k, [0; 32], won).0[0].credit;
+        assert_eq!((credit(&mean, 3), credit(&median, 3)), (1.0, 0.0));
+        assert!((credit(&mean, 2) - 2.0 / 3.0).abs() < 1e-12);
+        assert!((credit(&median, 2) - 2.0 / 3.0).abs() < 1e-12);
     }
 
     #[test]

@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tribunal_api::registry::{Component, Context, Registry};
-use tribunal_api::settings::{GeneratorRef, SettingsError};
-use tribunal_api::{Failures, Generator, Rules, Ties};
+use tribunal_api::registry::{Component, Context, Registered, Registry};
+use tribunal_api::settings::{GeneratorRef, ServerRef, SettingsError};
+use tribunal_api::{Failures, Generator, Rules, Ties, Vote};
 
-use super::{Calls, Cell, Generators, PlannedSource, PlannedSuite, check, item_ids, settled_order};
+use super::servers::{PlannedServer, Servers};
+use super::{
+    By, Calls, Cell, Generators, Part, Parts, PlannedSource, PlannedSuite, Reach, check, composed,
+    item_ids, settled_order,
+};
 use crate::cases::Keep;
 use crate::digest::Digest;
+use crate::estimate::price_of;
 use crate::fault::{Fault, Faults, KeyPath};
-use crate::lane::LanedGenerator;
+use crate::lane::{LanedGenerator, Traffic};
 use crate::recipe::{self, Block, Protocol, Recipe, Section, SourceBlock, SuiteBlock};
 
 /// A cell before anything is built: its levels and the recipe with these levels put in.
@@ -36,8 +41,10 @@ pub(super) fn expand(recipe: &Recipe, faults: &mut Faults) -> Vec<Variant> {
     let mut variants = Vec::new();
     for source in &recipe.sources {
         for suite in &recipe.suites {
-            let asked =
-                source.suites.as_ref().is_none_or(|names| names.contains(&suite.block.name));
+            let asked = match &source.suites {
+                Some(names) => names.contains(&suite.block.name),
+                None => !composed::is_led_to(recipe, &source.block.name),
+            };
             if !asked {
                 continue;
             }
@@ -87,17 +94,21 @@ fn axes(recipe: &Recipe) -> Vec<Vec<Level>> {
     axes
 }
 
-/// True when a cell of this source and suite depends on any key that the axis sets.
+/// True when a cell of this source and suite depends on any key that the axis sets: its own, of the sources that it
+/// stands for, or of their generators.
 fn touches(recipe: &Recipe, axis: &[Level], source: &SourceBlock, suite: &SuiteBlock) -> bool {
-    let mut own = vec![source.block.path.clone(), suite.block.path.clone(), KeyPath::of(["run"])];
+    let mut own = vec![suite.block.path.clone(), KeyPath::of(["run"])];
+    let sources = composed::reached(recipe, source);
+    own.extend(sources.iter().map(|source| source.block.path.clone()));
     for generator in &recipe.generators {
         let name = Value::String(generator.name.clone());
         let named = |value: &Value| holds(value, &name);
         let in_axis = axis
             .iter()
             .flat_map(|level| &level.sets)
-            .any(|(key, value)| key.starts_with(&source.block.path) && holds(value, &name));
-        if source.block.settings.values().any(named) || in_axis {
+            .filter(|(_, value)| holds(value, &name))
+            .any(|(key, _)| sources.iter().any(|source| key.starts_with(&source.block.path)));
+        if sources.iter().any(|source| source.block.settings.values().any(named)) || in_axis {
             own.push(generator.path.clone());
         }
     }
@@ -148,19 +159,34 @@ pub(super) struct Building<'a> {
     suite_of: HashMap<String, usize>,
     source_of: HashMap<String, usize>,
     generators: Generators,
+    traffic: Arc<Traffic>,
+    servers: Servers,
+    reach: Reach,
 }
 
 impl<'a> Building<'a> {
-    pub(super) fn new(registry: &'a Registry) -> Self {
+    pub(super) fn new(registry: &'a Registry, reach: Reach) -> Self {
         Self {
             registry,
+            reach,
+            servers: Servers::default(),
             suites: Vec::new(),
             sources: Vec::new(),
             cells: Vec::new(),
             suite_of: HashMap::new(),
             source_of: HashMap::new(),
             generators: BTreeMap::new(),
+            traffic: Arc::default(),
         }
+    }
+
+    pub(super) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    /// The servers that what was built names; none after the first call.
+    pub(super) fn take_servers(&mut self) -> Vec<PlannedServer> {
+        std::mem::take(&mut self.servers).into_vec()
     }
 
     /// Builds what a variant needs and adds its cell.
@@ -171,27 +197,83 @@ impl<'a> Building<'a> {
         else {
             return;
         };
+        if let Some(cell) = self.cell(recipe, source, suite, faults) {
+            self.cells.push(Cell { levels: variant.levels, ..cell });
+        }
+    }
+
+    /// How a source is asked about a suite, by itself or through those that it stands for. Levels are left out.
+    fn cell(
+        &mut self,
+        recipe: &Recipe,
+        source: &SourceBlock,
+        suite: &SuiteBlock,
+        faults: &mut Faults,
+    ) -> Option<Cell> {
         let common = source.block.common.or(&suite.block.common).or(&recipe.run.common);
+        if let Some(composed) = &source.composed {
+            return self.composed(recipe, source, composed, suite, rules(&common), faults);
+        }
         let calls = Calls::of(&common);
         let source_place = self.source(recipe, source, calls, faults);
         let suite_place = self.suite(recipe, suite, faults);
-        let (Some(source_place), Some(suite_place)) = (source_place, suite_place) else { return };
+        let (source_place, suite_place) = (source_place?, suite_place?);
         let card = &self.suites[suite_place].card;
         let order = settled_order(common.order, card);
         if order == tribunal_api::Order::Given && !card.neutral_order {
             faults.extend(recipe.faults(vec![given_fault(source, suite)]));
-            return;
+            return None;
         }
-        self.cells.push(Cell {
+        Some(Cell {
             source: source_place,
             suite: suite_place,
-            levels: variant.levels,
+            levels: Map::new(),
             order,
             samples: common.samples.unwrap_or(1),
             combiner: card.published.combiner,
+            vote: common.vote.map(Into::into).unwrap_or_default(),
             rules: rules(&common),
             protocol: common.protocol.unwrap_or(Protocol::Auto),
+            parts: None,
+        })
+    }
+
+    /// A cell of a route or panel: the sources that it stands for, each as it is asked by itself.
+    fn composed(
+        &mut self,
+        recipe: &Recipe,
+        source: &SourceBlock,
+        composed: &recipe::Composed,
+        suite: &SuiteBlock,
+        rules: Rules,
+        faults: &mut Faults,
+    ) -> Option<Cell> {
+        let mut parts = Vec::new();
+        let mut whole = true;
+        for (name, weight) in Parts::seats(composed) {
+            let part = recipe.source(&name)?;
+            match self.cell(recipe, part, suite, faults) {
+                Some(cell) => parts.push(Part { name, weight, cell }),
+                None => whole = false,
+            }
+        }
+        let first = parts.first().filter(|_| whole)?.cell.clone();
+        let members = parts.iter().map(|part| part.cell.source).collect();
+        let planned = composed::planned(recipe, source, members, &self.sources);
+        let key = format!("{} {} {:?}", planned.name, planned.digest, planned.members);
+        let place = *self.source_of.entry(key).or_insert_with(|| {
+            self.sources.push(planned);
+            self.sources.len() - 1
         });
+        Some(Cell {
+            source: place,
+            samples: 0,
+            vote: Vote::Mean,
+            rules,
+            protocol: Protocol::Auto,
+            parts: Some(Parts { parts, by: By::of(composed) }),
+            ..first
+        })
     }
 
     pub(super) fn finish(self) -> (Vec<PlannedSuite>, Vec<PlannedSource>, Vec<Cell>) {
@@ -214,10 +296,14 @@ impl<'a> Building<'a> {
         }
         let settings = check::absolute(recipe, block, kind);
         let mut digest = Digest::of("tribunal-source-1");
-        digest.digest(check::identity(kind, &settings));
+        let identity = check::identity(kind, &settings);
+        let (servers, identity) = self.named_servers(recipe, kind, &settings, identity, faults)?;
+        digest.digest(identity);
         let mut built = BTreeMap::new();
-        for name in check::references(kind, &settings) {
+        let mut models = vec![model_of(&settings)];
+        for name in check::references(kind, &settings, "generator") {
             let generator = recipe.generator(&name)?;
+            models.push(model_of(&Value::Object(generator.settings.clone())));
             let (inner, backend) = self.generator(recipe, generator, faults)?;
             digest.digest(inner);
             built.insert(name, backend);
@@ -227,7 +313,8 @@ impl<'a> Building<'a> {
         if let Some(place) = self.source_of.get(&key) {
             return Some(*place);
         }
-        let context = Built(built);
+        let generated = !built.is_empty();
+        let context = Built { generators: built, servers, reach: self.reach };
         match self.registry.build_source(&block.kind, settings.clone(), &context) {
             Ok(source) => {
                 self.source_of.insert(key, self.sources.len());
@@ -240,6 +327,9 @@ impl<'a> Building<'a> {
                     self_check: kind.card.self_check,
                     source,
                     calls,
+                    members: Vec::new(),
+                    generated,
+                    model: only_one(models.into_iter().flatten()),
                 });
                 Some(self.sources.len() - 1)
             }
@@ -249,6 +339,24 @@ impl<'a> Building<'a> {
                     error,
                     Section::Source,
                 )]));
+                None
+            }
+        }
+    }
+
+    /// The URLs of the servers that settings name, and the digest of identity and their commands.
+    fn named_servers(
+        &mut self,
+        recipe: &Recipe,
+        kind: &Registered,
+        settings: &Value,
+        identity: Digest,
+        faults: &mut Faults,
+    ) -> Option<(BTreeMap<String, String>, Digest)> {
+        match self.servers.named(recipe, kind, settings, identity) {
+            Ok(named) => Some(named),
+            Err(fault) => {
+                faults.extend(recipe.faults(vec![*fault]));
                 None
             }
         }
@@ -321,6 +429,7 @@ impl<'a> Building<'a> {
         let settings = check::absolute(recipe, block, kind);
         let calls = Calls::of(&block.common.or(&recipe.run.common));
         let identity = check::identity(kind, &settings);
+        let (servers, identity) = self.named_servers(recipe, kind, &settings, identity, faults)?;
         let key = Digest::of("tribunal-generator-1")
             .digest(identity)
             .text(&settings.to_string())
@@ -329,9 +438,12 @@ impl<'a> Building<'a> {
         if let Some(known) = self.generators.get(&key) {
             return Some((identity, known.clone()));
         }
-        match self.registry.build_generator(&block.kind, settings, &Built(BTreeMap::new())) {
+        let price = model_of(&settings).and_then(|model| price_of(&model, &recipe.prices));
+        let context = Built { generators: BTreeMap::new(), servers, reach: self.reach };
+        match self.registry.build_generator(&block.kind, settings, &context) {
             Ok(backend) => {
-                let laned: Arc<dyn Generator> = Arc::new(LanedGenerator::new(backend, calls));
+                let laned: Arc<dyn Generator> =
+                    Arc::new(LanedGenerator::new(backend, calls, &self.traffic, price));
                 self.generators.insert(key, laned.clone());
                 Some((identity, laned))
             }
@@ -345,6 +457,17 @@ impl<'a> Building<'a> {
             }
         }
     }
+}
+
+/// The model that settings name, where they do.
+fn model_of(settings: &Value) -> Option<String> {
+    settings.get("model").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The entry, when all are the same.
+fn only_one(mut entries: impl Iterator<Item = String>) -> Option<String> {
+    let first = entries.next()?;
+    entries.all(|entry| entry == first).then_some(first)
 }
 
 fn rules(common: &recipe::Common) -> Rules {
@@ -379,13 +502,28 @@ fn given_fault(source: &SourceBlock, suite: &SuiteBlock) -> Fault {
     Fault::new(key, message).hint("use `seeded` or `both`, or name the suites that `given` is for")
 }
 
-/// The generators built for one source.
-struct Built(BTreeMap<String, Arc<dyn Generator>>);
+/// What one source or generator is built on.
+struct Built {
+    generators: BTreeMap<String, Arc<dyn Generator>>,
+    /// Base URLs by name.
+    servers: BTreeMap<String, String>,
+    reach: Reach,
+}
 
 impl Context for Built {
     fn generator(&self, name: &GeneratorRef) -> Result<Arc<dyn Generator>, SettingsError> {
-        self.0.get(&name.0).cloned().ok_or_else(|| {
+        self.generators.get(&name.0).cloned().ok_or_else(|| {
             SettingsError::of_key("generator", format!("there is no generator `{}`", name.0))
         })
+    }
+
+    fn server(&self, name: &ServerRef) -> Result<String, SettingsError> {
+        self.servers.get(&name.0).cloned().ok_or_else(|| {
+            SettingsError::of_key("server", format!("there is no server `{}`", name.0))
+        })
+    }
+
+    fn offline(&self) -> bool {
+        self.reach == Reach::Loopback
     }
 }

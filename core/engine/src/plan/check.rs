@@ -2,17 +2,24 @@
 
 use serde_json::{Map, Value};
 use tribunal_api::registry::{Component, Registered, Registry};
-use tribunal_api::settings::{self, PATH_MARK, REFERENCE_MARK, SettingsError, Step};
+use tribunal_api::settings::{
+    self, OPERATIONAL_MARK, PATH_MARK, REFERENCE_MARK, SettingsError, Step,
+};
 
 use crate::digest::Digest;
 use crate::fault::{Fault, KeyPath, Part};
-use crate::recipe::{Block, Plugin, Recipe, Section};
+use crate::recipe::{Block, PANEL, Plugin, ROUTE, Recipe, Section};
+
+/// Kinds of sources that are the engine's own.
+const WORDS: [&str; 2] = [PANEL, ROUTE];
 
 /// Faults that no factor can cure: unknown kinds, and settings of blocks that nothing varies.
 pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
     let mut faults: Vec<Fault> = recipe.plugins.iter().map(no_loader).collect();
     for (component, block) in all_blocks(recipe) {
-        if find(component, block, registry).is_none() {
+        if component == Component::Source && WORDS.contains(&block.kind.as_str()) {
+            // The recipe has checked what is the engine's own.
+        } else if find(component, block, registry).is_none() {
             faults.push(unknown_kind(component, block, registry));
         } else if let Some(fault) = clash(component, block, registry) {
             faults.push(fault);
@@ -44,7 +51,8 @@ fn clash(component: Component, block: &Block, registry: &Registry) -> Option<Fau
 fn unknown_kind(component: Component, block: &Block, registry: &Registry) -> Fault {
     let others = [Component::Source, Component::Generator, Component::Suite];
     let elsewhere = others.into_iter().find(|other| find(*other, block, registry).is_some());
-    let known = registry.kinds(component).map(|one| one.card.kind);
+    let words = WORDS.into_iter().filter(|_| component == Component::Source);
+    let known = registry.kinds(component).map(|one| one.card.kind).chain(words);
     let fault = Fault::unknown_name(block.path.key("kind"), "kinds", &block.kind, known);
     match elsewhere {
         Some(other) => fault.hint(format!(
@@ -79,11 +87,26 @@ pub(super) fn check(
         }
     });
     settings::marked(&kind.schema, &value, REFERENCE_MARK, &mut |steps, value, table| {
-        if let (Value::String(name), Some("generator")) = (value, table.as_str())
-            && recipe.generator(name).is_none()
-        {
-            let known = recipe.generators.iter().map(|generator| generator.name.as_str());
-            faults.push(Fault::unknown_name(join(&block.path, steps), "generators", name, known));
+        let Value::String(name) = value else { return };
+        match table.as_str() {
+            Some("generator") if recipe.generator(name).is_none() => {
+                let known = recipe.generators.iter().map(|generator| generator.name.as_str());
+                let key = join(&block.path, steps);
+                faults.push(Fault::unknown_name(key, "generators", name, known));
+            }
+            Some("server") if !recipe.server_names().contains(&name.as_str()) => {
+                let fault = Fault::unknown_name(
+                    join(&block.path, steps),
+                    "servers",
+                    name,
+                    recipe.server_names(),
+                );
+                faults.push(match recipe.server_names().is_empty() {
+                    true => fault.hint(format!("add a table `[server.{name}]` with its `command`")),
+                    false => fault,
+                });
+            }
+            _ => {}
         }
     });
     faults
@@ -99,11 +122,19 @@ pub(super) fn absolute(recipe: &Recipe, block: &Block, kind: &Registered) -> Val
     value
 }
 
-/// Digest of what decides answers as far as the recipe tells: kind, version, settings without paths.
+/// Digest of what decides answers as far as the recipe tells: kind, version, settings without paths and without what
+/// is operational alone.
 pub(super) fn identity(kind: &Registered, settings: &Value) -> Digest {
     let mut value = settings.clone();
     for (steps, _) in texts_marked(&kind.schema, settings, PATH_MARK) {
         put(&mut value, &steps, Value::Null);
+    }
+    let mut operational = Vec::new();
+    settings::marked(&kind.schema, settings, OPERATIONAL_MARK, &mut |steps, _, _| {
+        operational.push(steps.to_vec());
+    });
+    for steps in operational {
+        remove(&mut value, &steps);
     }
     Digest::of("tribunal-settings-1")
         .text(kind.card.kind)
@@ -112,9 +143,17 @@ pub(super) fn identity(kind: &Registered, settings: &Value) -> Digest {
         .finish()
 }
 
-/// The generators that settings refer to.
-pub(super) fn references(kind: &Registered, settings: &Value) -> Vec<String> {
-    texts_marked(&kind.schema, settings, REFERENCE_MARK).into_iter().map(|(_, name)| name).collect()
+/// The names of blocks of this table (`generator`, `server`) that settings refer to.
+pub(super) fn references(kind: &Registered, settings: &Value, table: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    settings::marked(&kind.schema, settings, REFERENCE_MARK, &mut |_, value, found| {
+        if let (Value::String(name), true) = (value, found == table)
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    });
+    names
 }
 
 /// A fault of a kind's settings as a fault of the recipe.
@@ -190,6 +229,18 @@ fn put(value: &mut Value, steps: &[Step], new: Value) {
     });
     if let Some(place) = place {
         *place = new;
+    }
+}
+
+/// Takes a key out of the table that holds it.
+fn remove(value: &mut Value, steps: &[Step]) {
+    let Some((Step::Key(key), before)) = steps.split_last() else { return };
+    let table = before.iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get_mut(key),
+        Step::Index(index) => value.get_mut(index),
+    });
+    if let Some(Value::Object(table)) = table {
+        table.remove(key);
     }
 }
 

@@ -5,23 +5,37 @@ use std::sync::Arc;
 
 use tribunal_api::{Arity, Contest, Protocol, conformance};
 
-use super::{Cell, Plan, PlannedSource, PlannedSuite};
-use crate::ask::{Form, Manner};
+use super::{Cell, Plan, PlannedSource, PlannedSuite, composed};
+use crate::ask::Form;
 use crate::cases::Cases;
 use crate::fault::{Fault, KeyPath};
 use crate::recipe;
+use crate::store::Member;
 
-/// The settled manner of a cell.
+/// How a cell asks, settled: by itself, or through the sources that it stands for.
 ///
 /// # Errors
 ///
 /// A fault at the source's block when it cannot be asked about a subset: its arity does not fit, or it reads
 /// texts and an item has none.
-pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Manner, Box<Fault>> {
+pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Member, Box<Fault>> {
+    settle_within(plan, cell, cases, &|_| true)
+}
+
+/// The same for the subsets that `asked` admits.
+pub(super) fn settle_within(
+    plan: &Plan,
+    cell: &Cell,
+    cases: &Cases,
+    asked: &dyn Fn(&str) -> bool,
+) -> Result<Member, Box<Fault>> {
+    if let Some(parts) = &cell.parts {
+        return composed::settle(plan, cell, parts, cases, asked);
+    }
     let source = &plan.sources[cell.source];
     let suite = &plan.suites[cell.suite];
     let mut counts: BTreeMap<Arc<str>, (usize, usize)> = BTreeMap::new();
-    for case in &cases.cases {
+    for case in cases.cases.iter().filter(|case| asked(&case.item.subset)) {
         if let Some(reason) = conformance::cannot_read(source.source.reads(), &case.item) {
             let hint = "ask sources that look answers up by key, such as `baseline.recorded`";
             return Err(Box::new(fault(source, suite, reason).hint(hint)));
@@ -45,13 +59,8 @@ pub fn settle(plan: &Plan, cell: &Cell, cases: &Cases) -> Result<Manner, Box<Fau
             }
         }
     }
-    Ok(Manner {
-        order: cell.order,
-        samples: cell.samples,
-        combiner: cell.combiner,
-        rules: cell.rules,
-        forms,
-    })
+    let manner = cell.manner(forms);
+    Ok(Member { source: cell.source, weight: 1.0, manner, members: Vec::new(), panel: None })
 }
 
 /// The protocol for lists of these sizes (fewest, most); `None` when the source fits none.

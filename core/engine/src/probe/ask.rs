@@ -70,8 +70,10 @@ async fn ask_batch(
     let call = |open: Vec<Question>| {
         let source = source.clone();
         async move {
-            let answers = tokio::time::timeout(calls.timeout, source.score(&open)).await.ok()?;
-            Some(answers.into_vec())
+            match tokio::time::timeout(calls.timeout, source.score(&open)).await {
+                Ok(answers) => Ok(answers.into_vec()),
+                Err(_) => Err(lane::timed_out(calls.timeout)),
+            }
         }
     };
     let answers = lane::retry(calls, batch, call).await;

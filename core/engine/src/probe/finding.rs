@@ -3,6 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// One of the two ends of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Where it begins.
+    Beginning,
+    /// Where it ends.
+    End,
+}
+
 /// Something that makes the scores of a source worthless or doubtful.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
@@ -15,10 +24,40 @@ pub enum Finding {
         /// How many by reason: the name of the abstention, or `rejected`.
         reasons: BTreeMap<&'static str, usize>,
     },
-    /// All scores of single replies are exactly 1.
+    /// All scores of single replies lie within [`EDGE`](Finding::EDGE) of 1.
     SoftmaxOfOne {
         /// Scores seen.
         of: usize,
+    },
+    /// All scores of single replies lie between 0 and 1, and the source claims a model's raw output.
+    Squashed {
+        /// The least score.
+        least: f64,
+        /// The largest score.
+        most: f64,
+        /// Scores seen.
+        of: usize,
+    },
+    /// The token that begins a text stands at its start more than once.
+    DoubleBos {
+        /// Its id.
+        token: u32,
+        /// How often it stands there.
+        count: usize,
+    },
+    /// The longest question of the plan keeps its score when one of its ends is changed.
+    Cut {
+        /// The end that is not read.
+        end: End,
+        /// The question's length in characters.
+        characters: usize,
+    },
+    /// The longest question of the plan has more tokens than the model reads, and gets a score all the same.
+    LongerThanModel {
+        /// Its tokens.
+        tokens: u64,
+        /// The most that the model reads.
+        most: u64,
     },
     /// All scores are the same number.
     Constant {
@@ -80,6 +119,16 @@ impl Finding {
                 "check that the source reads the score of the reply, and that the reply reaches the model"
             }
             Finding::Saturated { .. } => "ask the server for raw logits",
+            Finding::Squashed { .. } => {
+                "ask the server for raw logits, or undo the sigmoid with the source's `transform`; go on with \
+                 `--accept-unverified` only if the model itself scores between 0 and 1"
+            }
+            Finding::DoubleBos { .. } => {
+                "tell the server to add no special tokens, or take this token out of the template"
+            }
+            Finding::Cut { .. } | Finding::LongerThanModel { .. } => {
+                "raise the server's token limit, or make it refuse what is too long instead of cutting it"
+            }
             Finding::Reversed { .. } => {
                 "read the label or the sign that stands for the better reply"
             }
@@ -102,8 +151,40 @@ impl fmt::Display for Finding {
                 write!(f, "{without} of {of} questions got no scores ({})", reasons.join(", "))
             }
             Finding::SoftmaxOfOne { of } => {
-                write!(f, "all {of} scores are exactly 1, as a softmax over a single number is")
+                write!(f, "all {of} scores are 1, as a softmax over a single number is")
             }
+            Finding::Squashed { least, most, of } => write!(
+                f,
+                "all {of} scores lie between 0 and 1, as after a sigmoid ({} to {})",
+                short(*least),
+                short(*most)
+            ),
+            Finding::DoubleBos { token, count } => {
+                let often = match count {
+                    2 => "twice".to_owned(),
+                    more => format!("{more} times"),
+                };
+                write!(
+                    f,
+                    "double BOS: the token {token}, which begins a text, stands at its start {often}"
+                )
+            }
+            Finding::Cut { end, characters } => {
+                let end = match end {
+                    End::Beginning => "beginning",
+                    End::End => "end",
+                };
+                write!(
+                    f,
+                    "truncated: the longest question ({characters} characters) keeps its score to the last bit \
+                     when its {end} is changed, so its {end} is not read"
+                )
+            }
+            Finding::LongerThanModel { tokens, most } => write!(
+                f,
+                "truncated: the longest question has {tokens} tokens, the model reads {most}, and it is scored all \
+                 the same"
+            ),
             Finding::Constant { value, of } => write!(f, "all {of} scores are `{value}`"),
             Finding::Saturated { at_edge, of } => write!(
                 f,

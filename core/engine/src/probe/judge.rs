@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tribunal_api::Scale;
+
 use super::ask::Said;
 use super::finding::Finding;
 use super::pairs::KnownPair;
@@ -76,6 +78,7 @@ pub(super) fn findings(
     tally: Tally,
     said: &[Said],
     alone: &[(usize, Said)],
+    scale: Scale,
 ) -> Vec<Finding> {
     let scores: Vec<f64> = said.iter().flatten().flatten().copied().collect();
     let mut findings = Vec::new();
@@ -83,7 +86,7 @@ pub(super) fn findings(
     match level(shown, &scores) {
         Some(finding) => findings.push(finding),
         None => {
-            findings.extend(saturated(shown, &scores));
+            findings.extend(saturated(shown, &scores).or_else(|| squashed(shown, &scores, scale)));
             findings.extend(tally.finding(shown));
         }
     }
@@ -104,13 +107,31 @@ fn abstains(said: &[Said]) -> Option<Finding> {
 fn level(shown: Shown, scores: &[f64]) -> Option<Finding> {
     let value = *scores.first()?;
     let of = scores.len();
-    if scores.iter().any(|score| *score != value) {
-        None
-    } else if shown == Shown::Single && value == 1.0 {
+    let one = |score: &f64| (score - 1.0).abs() <= Finding::EDGE;
+    if shown == Shown::Single && scores.iter().all(one) {
         Some(Finding::SoftmaxOfOne { of })
+    } else if scores.iter().any(|score| *score != value) {
+        None
     } else {
         Some(Finding::Constant { value, of })
     }
+}
+
+/// True when all scores of single replies lie between 0 and 1.
+pub(super) fn between_0_and_1(shown: Shown, said: &[Said]) -> bool {
+    let scores: Vec<f64> = said.iter().flatten().flatten().copied().collect();
+    shown == Shown::Single
+        && scores.len() > 1
+        && scores.iter().all(|score| (0.0..=1.0).contains(score))
+}
+
+/// Raw output that lies between 0 and 1 throughout, and is not at the edges.
+fn squashed(shown: Shown, scores: &[f64], scale: Scale) -> Option<Finding> {
+    let inside = scores.iter().all(|score| (0.0..=1.0).contains(score));
+    let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let found = shown == Shown::Single && scale == Scale::Logit && inside && scores.len() > 1;
+    found.then_some(Finding::Squashed { least, most, of: scores.len() })
 }
 
 fn saturated(shown: Shown, scores: &[f64]) -> Option<Finding> {

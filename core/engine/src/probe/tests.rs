@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tribunal_api::{
     Aggregate, Answer, Answers, Arity, Candidate, Card, Cluster, Combiner, Contest, Grade,
-    Identity, Item, Limits, Loaded, Order, Outcome, Published, Reason, Registry, Rules, Suite,
-    SuiteCard, SuiteError, async_trait,
+    Identity, Inspection, Item, Limits, Loaded, Order, Outcome, Published, Reason, Registry, Rules,
+    Suite, SuiteCard, SuiteError, async_trait,
 };
 
 use super::*;
@@ -25,13 +25,24 @@ struct Fake {
     /// Calls that fail before the first that does not.
     fails: u32,
     calls: AtomicU32,
+    scale: Scale,
+    inspection: Option<Inspection>,
     score: Score,
 }
 
 impl Fake {
     fn new(arity: Arity, score: Score) -> Self {
         let limits = Limits { batch: 64, in_flight: 1, lane: None };
-        Self { arity, draws: false, limits, fails: 0, calls: AtomicU32::new(0), score }
+        Self {
+            arity,
+            draws: false,
+            limits,
+            fails: 0,
+            calls: AtomicU32::new(0),
+            scale: Scale::Free,
+            inspection: None,
+            score,
+        }
     }
 }
 
@@ -49,8 +60,16 @@ impl RewardSource for Fake {
         self.limits.clone()
     }
 
+    fn scale(&self) -> Scale {
+        self.scale
+    }
+
     async fn identify(&self) -> Result<Identity, SourceError> {
         Ok(Identity::of_code("fake", "1"))
+    }
+
+    async fn inspect(&self, _: &Question) -> Result<Option<Inspection>, SourceError> {
+        Ok(self.inspection.clone())
     }
 
     async fn score(&self, batch: &[Question]) -> Answers {
@@ -62,11 +81,21 @@ impl RewardSource for Fake {
     }
 }
 
+/// A number that any change of what is read changes: the first and the last characters of prompt and reply together.
+fn digest_of(question: &Question, first: usize, last: usize) -> f64 {
+    let text = format!("{}{}", question.prompt()[0].content, question.candidates()[0]);
+    let (length, first) = (text.len(), first.min(text.len()));
+    let read = format!("{}|{}", &text[..first], &text[length - last.min(length)..]);
+    (Digest::of("test").text(&read).finish().number() >> 12) as f64
+}
+
 /// A reward of a reply: its pair's place from 1 to 20, positive for the better reply and negative for the other.
 fn reward(question: &Question, candidate: usize) -> f64 {
     let text = &*question.candidates()[candidate];
     let pairs = known_pairs();
-    let place = pairs.iter().position(|pair| pair.replies.contains(&text)).expect("a known reply");
+    let Some(place) = pairs.iter().position(|pair| pair.replies.contains(&text)) else {
+        return digest_of(question, usize::MAX, usize::MAX);
+    };
     let sign = if pairs[place].replies[pairs[place].better] == text { 1.0 } else { -1.0 };
     sign * (place as f64 + 1.0)
 }
@@ -228,6 +257,135 @@ async fn a_source_without_scores_abstains() {
         verdict.findings[0].to_string(),
         "30 of 40 questions got no scores (1 rejected, 29 unreadable)"
     );
+}
+
+/// What the self-check says of a source of single replies that scales its rewards so and claims this scale.
+async fn verdict_of_scale(scale: Scale, score: Score) -> Verdict {
+    verdict(Fake { scale, ..Fake::new(Arity::ONE, score) }).await
+}
+
+fn gentle_sigmoid(question: &Question, _: usize) -> Result<Answer, SourceError> {
+    Answer::score(1.0 / (1.0 + (-reward(question, 0) / 10.0).exp()))
+}
+
+#[tokio::test]
+async fn raw_output_between_0_and_1_is_doubted_although_no_score_is_at_the_edge() {
+    // Rewards from -20 to 20 over 10: 1 / (1 + e^2) = 0.119 and 1 / (1 + e^-2) = 0.881.
+    let verdict = verdict_of_scale(Scale::Logit, gentle_sigmoid).await;
+    assert_eq!((verdict.right, verdict.checked), (20, 20));
+    let said: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["all 40 scores lie between 0 and 1, as after a sigmoid (0.119 to 0.881)"]);
+    assert!(verdict.findings[0].remedy().contains("raw logits"));
+}
+
+#[tokio::test]
+async fn scores_between_0_and_1_are_noted_where_nobody_knows_and_pass_where_they_are_meant() {
+    let unknown = verdict_of_scale(Scale::Free, gentle_sigmoid).await;
+    assert_eq!(unknown.findings, []);
+    assert_eq!(
+        unknown.notes,
+        ["all scores lie between 0 and 1, as after a sigmoid or as probabilities do"]
+    );
+    assert_eq!(verdict_of_scale(Scale::Unit, gentle_sigmoid).await, sound(20));
+    assert_eq!(verdict_of_scale(Scale::Logit, good).await, sound(20));
+}
+
+#[tokio::test]
+async fn scores_that_are_nearly_1_are_a_softmax_of_one_too() {
+    let nearly: Score = |question, _| Answer::score(1.0 - reward(question, 0).abs() * 1e-9);
+    let verdict = verdict_of(Arity::ONE, nearly).await;
+    assert_eq!(verdict.findings, [Finding::SoftmaxOfOne { of: 40 }]);
+    assert_eq!(
+        verdict.findings[0].to_string(),
+        "all 40 scores are 1, as a softmax over a single number is"
+    );
+}
+
+#[tokio::test]
+async fn a_second_token_that_begins_a_text_is_found() {
+    let with = |count| Some(Inspection { bos: Some((128_000, count)), ..Inspection::default() });
+    let fake = |count| Fake { inspection: with(count), ..Fake::new(Arity::TWO, good) };
+    assert_eq!(verdict(fake(1)).await, sound(40));
+    let found = verdict(fake(2)).await;
+    assert_eq!(found.findings, [Finding::DoubleBos { token: 128_000, count: 2 }]);
+    assert_eq!(
+        found.findings[0].to_string(),
+        "double BOS: the token 128000, which begins a text, stands at its start twice"
+    );
+}
+
+/// A question of 9,000 characters in the prompt and 1,000 in the reply.
+fn long_question() -> Question {
+    Question::of_text(&"word and ".repeat(1000), &[&"so it goes".repeat(100)])
+}
+
+async fn verdict_with_long(fake: Fake) -> Verdict {
+    let source: Arc<dyn RewardSource> = Arc::new(fake);
+    check(&source, &calls(1), || Some(long_question())).await.expect("the source answers")
+}
+
+/// Scores known pairs as they should be, and any other text by its first and last characters.
+fn reading(question: &Question, first: usize, last: usize) -> Result<Answer, SourceError> {
+    let known = known_pairs().iter().any(|pair| pair.replies.contains(&&*question.candidates()[0]));
+    Answer::score(if known { reward(question, 0) } else { digest_of(question, first, last) })
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_read_is_named() {
+    let whole: Score = |question, _| reading(question, usize::MAX, usize::MAX);
+    assert_eq!(verdict_with_long(Fake::new(Arity::ONE, whole)).await, sound(20));
+    let first: Score = |question, _| reading(question, 8000, 0);
+    let cut = Finding::Cut { end: End::End, characters: 10_000 };
+    let found = verdict_with_long(Fake::new(Arity::ONE, first)).await.findings;
+    assert_eq!(found, [cut]);
+    assert_eq!(
+        found[0].to_string(),
+        "truncated: the longest question (10000 characters) keeps its score to the last bit when its end is changed, \
+         so its end is not read"
+    );
+    let last: Score = |question, _| reading(question, 0, 8000);
+    let cut = Finding::Cut { end: End::Beginning, characters: 10_000 };
+    assert_eq!(verdict_with_long(Fake::new(Arity::ONE, last)).await.findings, [cut]);
+}
+
+#[tokio::test]
+async fn a_source_of_few_scores_is_not_said_to_cut() {
+    let coarse: Score = |question, _| Answer::score(reward(question, 0).signum());
+    assert_eq!(verdict_with_long(Fake::new(Arity::ONE, coarse)).await, sound(20));
+}
+
+#[tokio::test]
+async fn a_long_question_that_is_refused_is_not_cut() {
+    let refusing: Score = |question, _| match question.candidates()[0].len() {
+        1000 => Ok(Answer::abstain(Reason::TooLong, "")),
+        _ => good(question, 0),
+    };
+    let tokens = Some(Inspection {
+        tokens: vec![7; 3000],
+        most_tokens: Some(2048),
+        ..Inspection::default()
+    });
+    let fake = Fake { inspection: tokens.clone(), ..Fake::new(Arity::ONE, refusing) };
+    let verdict = verdict_with_long(fake).await;
+    assert_eq!(verdict.findings, []);
+    assert_eq!(verdict.notes, ["the longest question (10000 characters) gets no score (too-long)"]);
+    let fake = Fake { inspection: tokens, ..Fake::new(Arity::ONE, good) };
+    let longer = Finding::LongerThanModel { tokens: 3000, most: 2048 };
+    assert_eq!(verdict_with_long(fake).await.findings, [longer]);
+}
+
+#[tokio::test]
+async fn how_the_check_came_out_is_kept_with_the_run_and_leaves_the_digest_alone() {
+    let mut ready = ready(&["good", "constant", "control"]).await;
+    let digest = ready.stored.digest();
+    probe_all(&mut ready, true, &[]).await.expect("findings are accepted");
+    assert_eq!(ready.stored.digest(), digest);
+    let kept: Vec<Option<&Record>> =
+        ready.stored.sources.iter().map(|source| source.self_check.as_ref()).collect();
+    let [Some(good), Some(constant), None] = kept[..] else { panic!("{kept:?}") };
+    assert_eq!((good.right, good.of, good.findings.len()), (20, 20, 0));
+    assert_eq!(constant.findings[0].finding, "all 40 scores are `0.25`");
+    assert!(constant.findings[0].remedy.starts_with("check that the source reads the score"));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The typed blocks of a recipe: generators, sources, suites, plugins and the run.
 
-use super::{Failures, Order, Protocol, Ties};
+use super::{Composed, Failures, Order, Protocol, Ties, Vote};
 use crate::fault::KeyPath;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
@@ -55,6 +55,7 @@ impl Section {
                 "batch",
                 "in-flight",
                 "protocol",
+                "vote",
             ],
             Self::Suite => &[
                 "kind",
@@ -70,6 +71,7 @@ impl Section {
                 "batch",
                 "in-flight",
                 "protocol",
+                "vote",
             ],
             Self::Run => &[
                 "order",
@@ -81,6 +83,7 @@ impl Section {
                 "batch",
                 "in-flight",
                 "protocol",
+                "vote",
                 "tolerance",
                 "budget",
                 "open-sources",
@@ -113,6 +116,8 @@ pub struct Common {
     pub in_flight: Option<u32>,
     /// How many candidates a question holds.
     pub protocol: Option<Protocol>,
+    /// How samples, or the members of a panel, become one score.
+    pub vote: Option<Vote>,
 }
 
 impl Common {
@@ -134,6 +139,7 @@ impl Common {
             batch: self.batch.or(fallback.batch),
             in_flight: self.in_flight.or(fallback.in_flight),
             protocol: self.protocol.or(fallback.protocol),
+            vote: self.vote.or(fallback.vote),
         }
     }
 }
@@ -169,8 +175,11 @@ pub struct Block {
 pub struct SourceBlock {
     /// Name, kind, shared keys and settings.
     pub block: Block,
-    /// Names of the suites it is asked on, each of which exists; `None` for all.
+    /// Names of the suites it is asked on by itself, each of which exists; `None` for all, but for none of a source
+    /// that a route leads to.
     pub suites: Option<Vec<String>>,
+    /// Whom it stands for, where its kind is `route` or `panel`; its settings are then the engine's own.
+    pub composed: Option<Composed>,
 }
 
 /// A `[suite.<name>]`.

@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod reading;
+mod servers;
 mod varied;
 
 use super::Recipe;

@@ -3,7 +3,7 @@
 use super::reader::{Reader, Zero};
 use super::{
     Block, Budget, Common, Items, Plugin, PluginOrigin, Recipe, Retry, Run, Sample, Section,
-    SourceBlock, SuiteBlock, cell, place_faults, vary,
+    SourceBlock, SuiteBlock, cell, composed, place_faults, price, server, vary,
 };
 use crate::fault::{Fault, Faults, KeyPath, Part, Place, Placed};
 use serde_json::{Map, Value};
@@ -11,17 +11,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Keys at the top of a recipe.
-const TOP_KEYS: [&str; 13] = [
+const TOP_KEYS: [&str; 15] = [
     "name",
     "seed",
     "keep-texts",
     "extends",
     "unset",
     "plugin",
+    "server",
     "generator",
     "source",
     "suite",
     "run",
+    "price",
     "factors",
     "arm",
     "exclude",
@@ -87,17 +89,21 @@ pub(super) fn recipe(merged: Merged) -> (Recipe, Vec<Fault>) {
     let keep_texts =
         top.get("keep-texts").and_then(|value| reader.truth(&root.key("keep-texts"), value));
     let plugins = plugins(&mut reader, top);
+    let servers = server::servers(&mut reader, top);
     let generators = blocks(&mut reader, top, Section::Generator);
     let generators = generators.into_iter().map(|(block, _)| block).collect();
     let suites = blocks(&mut reader, top, Section::Suite);
     let suites = suites.into_iter().map(|(block, keys)| suite(&mut reader, block, keys)).collect();
     let suite_names: Vec<&str> = names_in(top, Section::Suite);
+    let source_names: Vec<&str> = names_in(top, Section::Source);
     let sources = blocks(&mut reader, top, Section::Source);
-    let sources = sources
+    let sources: Vec<SourceBlock> = sources
         .into_iter()
-        .map(|(block, keys)| source(&mut reader, block, keys, &suite_names))
+        .map(|(block, keys)| source(&mut reader, block, keys, &suite_names, &source_names))
         .collect();
+    composed::circles(&sources).into_iter().for_each(|fault| reader.fault(fault));
     let run = top.get("run").map_or_else(Run::default, |value| run(&mut reader, value));
+    let prices = price::prices(&mut reader, top);
     let varied = vary::read(&mut reader, top);
     let faults = reader.faults;
     let name = name.unwrap_or(default_name);
@@ -112,10 +118,12 @@ pub(super) fn recipe(merged: Merged) -> (Recipe, Vec<Fault>) {
         seed: seed.unwrap_or(0),
         keep_texts: keep_texts.unwrap_or(false),
         plugins,
+        servers,
         generators,
         sources,
         suites,
         run,
+        prices,
         factors: varied.factors,
         arms: varied.arms,
         excludes: varied.excludes,
@@ -131,6 +139,11 @@ pub(super) fn names_in(top: &Map<String, Value>, section: Section) -> Vec<&str> 
     table
         .and_then(Value::as_object)
         .map_or_else(Vec::new, |table| table.keys().map(String::as_str).collect())
+}
+
+/// Whether the name may become part of a file name.
+pub(super) fn is_file_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(is_name_char) && !name.chars().all(|c| c == '.')
 }
 
 /// Whether the character may stand in the name of a recipe.
@@ -154,7 +167,7 @@ fn recipe_name(reader: &mut Reader<'_>, value: &Value) -> Option<String> {
     let path = KeyPath::of(["name"]);
     let name = reader.text(&path, value)?;
     // The name becomes part of a folder name, so it must not be a way out of a folder.
-    if name.is_empty() || !name.chars().all(is_name_char) || name.chars().all(|c| c == '.') {
+    if !is_file_name(name) {
         let fault = Fault::new(path, format!("`name` cannot be `{name}`"));
         reader.fault(fault.hint("use letters, digits, `.`, `_` and `-`"));
         return None;
@@ -260,16 +273,11 @@ fn source(
     block: Block,
     table: &Map<String, Value>,
     known: &[&str],
+    sources: &[&str],
 ) -> SourceBlock {
     let path = block.path.key("suites");
     let suites = table.get("suites").and_then(|value| {
         let names = reader.texts(&path, value)?;
-        if names.is_empty() {
-            reader.fault(
-                Fault::new(path.clone(), "`suites` is empty")
-                    .hint("leave it out to ask on all suites"),
-            );
-        }
         let list = value.as_array().into_iter().flatten().enumerate();
         for (at, name) in list.filter_map(|(at, name)| Some((at, name.as_str()?))) {
             if !known.contains(&name) {
@@ -278,7 +286,8 @@ fn source(
         }
         Some(names)
     });
-    SourceBlock { block, suites }
+    let composed = composed::read(reader, &block, table, sources);
+    SourceBlock { block, suites, composed }
 }
 
 fn suite(reader: &mut Reader<'_>, block: Block, table: &Map<String, Value>) -> SuiteBlock {
@@ -355,6 +364,7 @@ fn common(
             "batch" => common.batch = reader.count(&at, value, 1, u32::MAX),
             "in-flight" => common.in_flight = reader.count(&at, value, 1, u32::MAX),
             "protocol" => common.protocol = reader.word(&at, value),
+            "vote" => common.vote = reader.word(&at, value),
             _ => {}
         }
     }

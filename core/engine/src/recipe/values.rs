@@ -1,4 +1,4 @@
-//! The words that engine keys take: orders, rules for failures and ties, protocols.
+//! The words that engine keys take: orders, rules for failures and ties, protocols, votes.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -170,6 +170,53 @@ words! {
     }
 }
 
+words! {
+    /// How samples, or the members of a panel, become one score.
+    Vote {
+        /// Their mean.
+        Mean = "mean",
+        /// The share of them that prefers a candidate; the most frequent score of a single one.
+        Majority = "majority",
+        /// Their median.
+        Median = "median",
+        /// The least of them.
+        Min = "min",
+    }
+}
+
+impl From<Vote> for tribunal_api::Vote {
+    fn from(vote: Vote) -> Self {
+        match vote {
+            Vote::Mean => Self::Mean,
+            Vote::Majority => Self::Majority,
+            Vote::Median => Self::Median,
+            Vote::Min => Self::Min,
+        }
+    }
+}
+
+words! {
+    /// Who wins a vote of a panel that is split evenly.
+    TieBreak {
+        /// Nobody: it stays a tie.
+        Tie = "tie",
+        /// Whom the first member that tells those tied apart prefers.
+        FirstMember = "first-member",
+        /// A seeded draw among those tied.
+        Seeded = "seeded",
+    }
+}
+
+words! {
+    /// How the scores of a panel's members are put on one scale.
+    Normalise {
+        /// Mean and standard deviation of each member's scores become 0 and 1.
+        Z = "z",
+        /// Not at all.
+        None = "none",
+    }
+}
+
 /// Conversions for serde, the same for every word type.
 macro_rules! as_text {
     ($($name:ident)+) => {$(
@@ -189,7 +236,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(Order Failures Ties Protocol);
+as_text!(Order Failures Ties Protocol Vote TieBreak Normalise);
 
 #[cfg(test)]
 mod tests {
@@ -207,6 +254,9 @@ mod tests {
         all_words_read_back::<Failures>();
         all_words_read_back::<Ties>();
         all_words_read_back::<Protocol>();
+        all_words_read_back::<Vote>();
+        all_words_read_back::<TieBreak>();
+        all_words_read_back::<Normalise>();
     }
 
     #[test]

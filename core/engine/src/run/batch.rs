@@ -1,8 +1,9 @@
 //! One source: its batches under way at once, each asked until answered or given up.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tribunal_api::{
@@ -10,12 +11,12 @@ use tribunal_api::{
 };
 
 use super::queue::Pending;
-use super::{RunError, Shared};
+use super::{Oversight, RunError, Shared};
 use crate::ask::{self, Asked, Manner};
 use crate::cases::Cases;
 use crate::digest::Digest;
-use crate::event::{Event, now_ms};
-use crate::lane::{self, Lane, Lanes};
+use crate::event::Event;
+use crate::lane::{self, CALLER, Caller, Lane, Overseer, Patience, Signal};
 use crate::plan::Calls;
 use crate::ready::Ready;
 use crate::store::{StoredSample, StoredUnit, Timing};
@@ -35,7 +36,10 @@ pub(super) struct Asking {
     asked: Asked,
     calls: Calls,
     limits: Limits,
-    lane: Lane,
+    /// `None` for a source that is built on generators: their lanes limit and repeat its calls.
+    lane: Option<Lane>,
+    /// The model id that the server first reported.
+    served: Arc<Mutex<Option<String>>>,
     seed: u64,
     cells: Arc<[AskedCell]>,
 }
@@ -48,17 +52,17 @@ struct AskedCell {
 }
 
 impl Asking {
-    pub(super) fn new(ready: &Ready, place: usize, lanes: &Lanes) -> Self {
+    pub(super) fn new(ready: &Ready, place: usize, served: &HashMap<String, String>) -> Self {
         let planned = &ready.plan.sources[place];
         let limits = planned.source.limits();
         let cells = ready
             .stored
-            .cells
-            .iter()
-            .map(|cell| AskedCell {
+            .asks()
+            .into_iter()
+            .map(|(_, cell, ask)| AskedCell {
                 suite: ready.plan.suites[cell.suite].name.clone(),
                 cases: ready.suites[cell.suite].clone(),
-                manner: cell.manner.clone(),
+                manner: ask.manner.clone(),
             })
             .collect();
         Self {
@@ -67,7 +71,8 @@ impl Asking {
             source: planned.source.clone(),
             asked: ready.stored.sources[place].asked.clone(),
             calls: planned.calls.clone(),
-            lane: lanes.lane(&limits, &planned.calls),
+            lane: (!planned.generated).then(|| ready.plan.traffic.lane(&limits, &planned.calls)),
+            served: Arc::new(Mutex::new(served.get(planned.name.as_ref()).cloned())),
             limits,
             seed: ready.stored.seed,
             cells,
@@ -75,7 +80,7 @@ impl Asking {
     }
 
     fn question(&self, pending: &Pending) -> Question {
-        let AskedCell { suite, cases, manner } = &self.cells[pending.cell as usize];
+        let AskedCell { suite, cases, manner } = &self.cells[pending.ask as usize];
         let case = &cases.cases[pending.case as usize];
         ask::question(suite, case, &pending.unit, &self.asked, manner, self.seed)
     }
@@ -87,8 +92,8 @@ enum BatchEnd {
     Done,
     /// Nothing was answered, although it was asked often enough.
     Silent(String),
-    /// The credentials do not hold: asking on is pointless.
-    Denied(String),
+    /// Asking on is pointless: the credentials do not hold, or the server answers as another model.
+    Over(String),
 }
 
 /// Asks one source everything in its queue.
@@ -104,6 +109,7 @@ pub(super) async fn ask_source(
     });
     let width = asking.calls.in_flight.unwrap_or(asking.limits.in_flight).max(1);
     let size = asking.calls.batch.unwrap_or(asking.limits.batch).max(1);
+    let overseer: Arc<dyn Overseer> = Arc::new(Oversight(shared.clone()));
     let mut queue = queue.into_iter();
     let mut under_way: JoinSet<Result<BatchEnd, RunError>> = JoinSet::new();
     let mut silent = 0;
@@ -114,7 +120,7 @@ pub(super) async fn ask_source(
             if batch.is_empty() {
                 break;
             }
-            under_way.spawn(ask_batch(asking.clone(), batch, shared.clone()));
+            under_way.spawn(ask_batch(asking.clone(), batch, shared.clone(), overseer.clone()));
         }
         let Some(done) = under_way.join_next().await else { break };
         match done.map_err(|error| RunError::Task(error.to_string()))? {
@@ -125,7 +131,7 @@ pub(super) async fn ask_source(
                     stopped = Some(format!("{silent} calls in a row got no answer: {error}"));
                 }
             }
-            Ok(BatchEnd::Denied(error)) => stopped = Some(error),
+            Ok(BatchEnd::Over(error)) => stopped = Some(error),
             Err(error) => {
                 shared.failed.store(true, Ordering::Relaxed);
                 return Err(error);
@@ -141,41 +147,67 @@ async fn ask_batch(
     asking: Asking,
     batch: Vec<Pending>,
     shared: Arc<Shared>,
+    overseer: Arc<dyn Overseer>,
 ) -> Result<BatchEnd, RunError> {
-    let mut open = batch;
+    let mut open: Vec<(Pending, Patience)> =
+        batch.into_iter().map(|pending| (pending, Patience::default())).collect();
     let mut answered_any = false;
     for attempt in 1.. {
         let questions: Vec<Question> =
-            open.iter().map(|pending| asking.question(pending)).collect();
+            open.iter().map(|(pending, _)| asking.question(pending)).collect();
+        let ids: Vec<Digest> = open.iter().map(|(pending, _)| pending.unit.id).collect();
         let started = Instant::now();
-        let answers = call(&asking, &questions, &shared).await;
-        let took_ms = started.elapsed().as_secs_f64() * 1e3;
+        let caller = Caller {
+            source: asking.name.clone(),
+            units: Arc::from(ids.as_slice()),
+            overseer: overseer.clone(),
+        };
+        let answers = CALLER.scope(caller, call(&asking, questions.clone())).await;
+        let took = started.elapsed();
         let sorted = sort(&questions, answers);
         answered_any |= !sorted.units.is_empty();
-        let ids: Vec<Digest> = open.iter().map(|pending| pending.unit.id).collect();
-        store(&asking, &shared, attempt, took_ms, &ids, &sorted)?;
+        let changed = asking.changed_model(&sorted);
+        store(&asking, &shared, attempt, took, ids, &sorted, changed.as_ref())?;
+        if let Some((before, now)) = changed
+            && !shared.accept_weak
+        {
+            give_up(&asking, &shared, &sorted.failed);
+            return Ok(BatchEnd::Over(format!(
+                "the server now answers as `{now}`, and answered as `{before}` before"
+            )));
+        }
         let Some(worst) = sorted.worst() else { return Ok(BatchEnd::Done) };
         if let SourceError::Denied { .. } = worst {
             give_up(&asking, &shared, &sorted.failed);
-            return Ok(BatchEnd::Denied(worst.to_string()));
+            return Ok(BatchEnd::Over(worst.to_string()));
         }
-        let last = attempt >= asking.calls.attempts || shared.halted();
-        let (again, lost): (Vec<_>, Vec<_>) =
-            sorted.failed.into_iter().partition(|(_, error)| error.may_retry() && !last);
+        let mut again = Vec::new();
+        let mut lost = Vec::new();
+        let mut wait = Duration::ZERO;
+        for (place, error) in sorted.failed {
+            // What is built on generators was asked often enough by their lanes.
+            let repeated = asking.lane.is_some() && !shared.halted();
+            let patience = &mut open[place].1;
+            match patience.next(&asking.calls, &error, place as u64).filter(|_| repeated) {
+                Some(needed) => {
+                    wait = wait.max(needed);
+                    again.push((place, error));
+                }
+                None => lost.push((place, error)),
+            }
+        }
+        if shared.halted() {
+            // Not given up: they were asked to stop, and are asked again when the run goes on.
+            return Ok(BatchEnd::Done);
+        }
         give_up(&asking, &shared, &lost);
         if again.is_empty() {
-            return Ok(match lost.iter().find(|(_, error)| error.may_retry()) {
+            let silent = |error: &SourceError| !matches!(error, SourceError::Rejected { .. });
+            return Ok(match lost.iter().find(|(_, error)| silent(error)) {
                 Some((_, error)) if !answered_any => BatchEnd::Silent(error.to_string()),
                 _ => BatchEnd::Done,
             });
         }
-        let wait = again
-            .iter()
-            .map(|(place, error)| {
-                lane::backoff(&asking.calls, attempt, error, lane::jitter(*place as u64, attempt))
-            })
-            .max()
-            .unwrap_or_default();
         shared.tell(&Event::Retrying {
             source: &asking.name,
             units: again.len(),
@@ -185,53 +217,66 @@ async fn ask_batch(
         });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = shared.stop.wait() => {
-                give_up(&asking, &shared, &again);
-                return Ok(BatchEnd::Done);
-            }
+            () = shared.stop.wait() => return Ok(BatchEnd::Done),
         }
-        let places: std::collections::HashSet<usize> =
-            again.iter().map(|(place, _)| *place).collect();
-        open = open
-            .into_iter()
-            .enumerate()
-            .filter(|(place, _)| places.contains(place))
-            .map(|(_, pending)| pending)
-            .collect();
+        let mut kept = again.iter().map(|(place, _)| *place).peekable();
+        let mut place = 0;
+        open.retain(|_| {
+            place += 1;
+            kept.next_if_eq(&(place - 1)).is_some()
+        });
     }
     Ok(BatchEnd::Done)
 }
 
-/// One call through the lane. A panic of the source is an error of the source.
-async fn call(
-    asking: &Asking,
-    questions: &[Question],
-    shared: &Shared,
-) -> Vec<Result<Vec<Answer>, SourceError>> {
+/// One call through the lane, where the source has one. A panic of the source is an error of the source.
+async fn call(asking: &Asking, questions: Vec<Question>) -> Vec<Result<Vec<Answer>, SourceError>> {
     let source = asking.source.clone();
-    let owned: Vec<Question> = questions.to_vec();
-    let now = shared.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-    shared.peak.fetch_max(now, Ordering::Relaxed);
-    shared.spent.calls.fetch_add(1, Ordering::Relaxed);
-    let answers = asking
-        .lane
-        .call(asking.calls.timeout, async move {
-            let task = tokio::spawn(async move { source.score(&owned).await });
-            let guard = AbortOnDrop(task.abort_handle());
-            let done = task.await;
-            drop(guard);
-            done
-        })
-        .await;
-    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-    let same = |error: SourceError| questions.iter().map(|_| Err(error.clone())).collect();
-    match answers {
-        None => same(lane::timed_out(asking.calls.timeout)),
-        Some(Err(error)) => same(SourceError::Broken { message: panic_text(error) }),
-        Some(Ok(answers)) if answers.len() != questions.len() => same(SourceError::Broken {
-            message: format!("{} questions, {} answers", questions.len(), answers.len()),
-        }),
-        Some(Ok(answers)) => answers.into_vec(),
+    let count = questions.len();
+    let caller = CALLER.get();
+    let asked = async move {
+        let scored = async move { source.score(&questions).await };
+        let task = tokio::spawn(CALLER.scope(caller, scored));
+        let guard = AbortOnDrop(task.abort_handle());
+        let done = task.await;
+        drop(guard);
+        match done {
+            Err(error) => Err(SourceError::Broken { message: panic_text(error) }),
+            Ok(answers) if answers.len() != count => Err(SourceError::Broken {
+                message: format!("{count} questions, {} answers", answers.len()),
+            }),
+            Ok(answers) => Ok(answers.into_vec()),
+        }
+    };
+    let signal = |answers: &Result<Vec<_>, SourceError>| match answers {
+        Ok(answers) => Signal::of(answers),
+        Err(_) => Signal::Fine,
+    };
+    let answers = match &asking.lane {
+        None => asked.await,
+        Some(lane) => lane
+            .call(asking.calls.timeout, asked, signal, || asking.source.quota())
+            .await
+            .unwrap_or_else(|why| Err(lane::no_result(why, asking.calls.timeout))),
+    };
+    answers.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+}
+
+impl Asking {
+    /// The model that the server reported first, and another one that it reports now.
+    fn changed_model(&self, sorted: &Sorted) -> Option<(String, String)> {
+        let mut known = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        for served in sorted.units.iter().flat_map(|(_, samples)| samples) {
+            let Some(served) = &served.origin.served else { continue };
+            match &*known {
+                None => *known = Some(served.clone()),
+                Some(before) if before != served => {
+                    return Some((before.clone(), served.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        None
     }
 }
 
@@ -291,14 +336,15 @@ fn sort(questions: &[Question], answers: Vec<Result<Vec<Answer>, SourceError>>) 
     sorted
 }
 
-/// Stores what was answered, then tells.
+/// Stores what was answered, then tells. Answers of another model than the one first reported are marked.
 fn store(
     asking: &Asking,
     shared: &Shared,
     attempt: u32,
-    took_ms: f64,
-    ids: &[Digest],
+    took: Duration,
+    ids: Vec<Digest>,
     sorted: &Sorted,
+    changed: Option<&(String, String)>,
 ) -> Result<(), RunError> {
     let mut abstained: Vec<(Reason, usize)> = Vec::new();
     let mut usage = Usage::default();
@@ -313,31 +359,33 @@ fn store(
                 }
             }
         }
+        let served = changed.and_then(|(before, _)| {
+            let mut named = samples.iter().filter_map(|answer| answer.origin.served.as_ref());
+            named.find(|served| *served != before).cloned()
+        });
         let samples = samples.iter().cloned().map(StoredSample::of).collect();
-        units.push(StoredUnit { trial: ids[*place], samples });
+        units.push(StoredUnit { trial: ids[*place], samples, served });
     }
-    spend(shared, &usage);
-    if !units.is_empty() {
+    if asking.lane.is_some() {
+        // What generators cost was counted in their lanes.
+        shared.traffic.counts().spend(&usage);
+    }
+    let answered = units.len();
+    if answered > 0 {
         shared.segment.append(&units)?;
-        shared.answered.fetch_add(units.len(), Ordering::Relaxed);
+        shared.answered.fetch_add(answered, Ordering::Relaxed);
     }
+    let origins = || sorted.units.iter().flat_map(|(_, samples)| samples).map(|a| &a.origin);
     shared.segment.note(&Timing {
-        at_ms: now_ms(),
-        source: &asking.name,
-        units: ids.to_vec(),
-        attempt,
-        took_ms,
-        answered: units.len(),
+        answered,
         error: sorted.worst().map(ToString::to_string),
         usage: (usage != Usage::default()).then_some(usage),
+        served: origins().find_map(|origin| origin.served.as_deref()),
+        requests: origins().flat_map(|origin| &origin.requests).map(String::as_str).collect(),
+        ..Timing::of(&asking.name, ids, attempt, took)
     })?;
-    if !units.is_empty() {
-        shared.tell(&Event::Answered {
-            source: &asking.name,
-            units: units.len(),
-            abstained,
-            attempt,
-        });
+    if answered > 0 {
+        shared.tell(&Event::Answered { source: &asking.name, units: answered, abstained, attempt });
     }
     Ok(())
 }
@@ -367,11 +415,4 @@ fn add_usage(sum: &mut Usage, one: &Usage) {
     if let Some(usd) = one.usd {
         sum.usd = Some(sum.usd.unwrap_or(0.0) + usd);
     }
-}
-
-fn spend(shared: &Shared, usage: &Usage) {
-    let tokens = usage.input_tokens.unwrap_or(0) + usage.output_tokens.unwrap_or(0);
-    shared.spent.tokens.fetch_add(tokens, Ordering::Relaxed);
-    let micro_usd = (usage.usd.unwrap_or(0.0) * 1e6).round() as u64;
-    shared.spent.micro_usd.fetch_add(micro_usd, Ordering::Relaxed);
 }

@@ -9,7 +9,7 @@ use crate::ask::{self, Unit};
 use crate::cases::Case;
 use crate::digest::Digest;
 use crate::ready::Ready;
-use crate::store::{StoredCell, StoredSource};
+use crate::store::{Ask, StoredSource};
 
 /// One part of the questions: number `index` of `count`, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +42,10 @@ impl Shard {
     }
 }
 
-/// A unit to ask, with the place of its cell and its item.
+/// A unit to ask, with the place of its ask in [`StoredPlan::asks`](crate::store::StoredPlan::asks) and of its item.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
-    pub cell: u32,
+    pub ask: u32,
     pub case: u32,
     pub unit: Unit,
 }
@@ -60,7 +60,7 @@ pub(super) fn queues(
     let mut queues: Vec<Vec<Pending>> = ready.stored.sources.iter().map(|_| Vec::new()).collect();
     let mut found = 0;
     let mut seen = HashSet::new();
-    each_unit(ready, |place, cell, case_place, unit| {
+    each_unit(ready, |Visit { ask_place, ask, case, unit, .. }| {
         let mine = shard.is_none_or(|shard| shard.holds(unit.question));
         if !mine || !seen.insert(unit.id) {
             return;
@@ -68,8 +68,8 @@ pub(super) fn queues(
         if known.contains(&unit.id) {
             found += 1;
         } else {
-            let pending = Pending { cell: place as u32, case: case_place as u32, unit };
-            queues[cell.source].push(pending);
+            let pending = Pending { ask: ask_place as u32, case: case as u32, unit };
+            queues[ask.source].push(pending);
         }
     });
     (queues, found)
@@ -82,9 +82,9 @@ pub(super) fn wanted(
     admit: impl Fn(&StoredSource) -> bool,
 ) -> HashSet<Digest> {
     let mut wanted = HashSet::new();
-    each_unit(ready, |_, cell, _, unit| {
+    each_unit(ready, |Visit { ask, unit, .. }| {
         if shard.is_none_or(|shard| shard.holds(unit.question))
-            && admit(&ready.stored.sources[cell.source])
+            && admit(&ready.stored.sources[ask.source])
         {
             wanted.insert(unit.id);
         }
@@ -113,11 +113,11 @@ pub fn counts(ready: &Ready) -> (Vec<Counts>, Counts) {
     for (cell, count) in ready.stored.cells.iter().zip(&mut counts) {
         count.items = ready.suites[cell.suite].cases.len();
     }
-    each_unit(ready, |place, cell, _, unit| {
-        let samples = cell.manner.samples as usize;
-        let count = &mut counts[place];
+    each_unit(ready, |Visit { cell, ask, unit, .. }| {
+        let samples = ask.manner.samples as usize;
+        let count = &mut counts[cell];
         count.trials += samples;
-        if own[place].insert(unit.id) {
+        if own[cell].insert(unit.id) {
             count.distinct += samples;
         }
         if seen.insert(unit.id) {
@@ -136,19 +136,35 @@ pub fn counts(ready: &Ready) -> (Vec<Counts>, Counts) {
 /// Items whose units are digested side by side before they are visited in order.
 const PART: usize = 4096;
 
-fn each_unit(ready: &Ready, mut visit: impl FnMut(usize, &StoredCell, usize, Unit)) {
+/// A unit on its way through the plan.
+pub(crate) struct Visit<'a> {
+    /// The place of the ask among all of the plan.
+    pub ask_place: usize,
+    /// The place of its cell.
+    pub cell: usize,
+    /// Who is asked, and how.
+    pub ask: Ask<'a>,
+    /// The place of the item in its suite.
+    pub case: usize,
+    /// The unit.
+    pub unit: Unit,
+}
+
+/// Visits the units of all cells in plan order, those of a route or panel member by member.
+pub(crate) fn each_unit<'a>(ready: &'a Ready, mut visit: impl FnMut(Visit<'a>)) {
     let plan = &ready.stored;
-    for (place, cell) in plan.cells.iter().enumerate() {
-        let asked = &plan.sources[cell.source].asked;
+    for (ask_place, (cell_place, cell, ask)) in plan.asks().into_iter().enumerate() {
+        let asked = &plan.sources[ask.source].asked;
         let suite = &plan.suites[cell.suite].name;
         let cases = &ready.suites[cell.suite].cases;
-        let units_of = |case: &Case| ask::units(suite, case, asked, &cell.manner, plan.seed);
+        let units_of = |case: &Case| ask::units(suite, case, asked, ask.manner, plan.seed);
         // Digesting is the work; a part of the items at a time keeps the memory small.
         for (part, cases) in cases.chunks(PART).enumerate() {
             let units: Vec<Vec<Unit>> = cases.par_iter().map(units_of).collect();
             for (offset, units) in units.into_iter().enumerate() {
                 for unit in units {
-                    visit(place, cell, part * PART + offset, unit);
+                    let case = part * PART + offset;
+                    visit(Visit { ask_place, cell: cell_place, ask, case, unit });
                 }
             }
         }

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use tribunal_api::{Absent, Identity, SuiteCard};
 
 use crate::ask::{Asked, Manner};
+use super::Member;
 use crate::digest::Digest;
+use crate::panel::PanelRules;
 use crate::recipe::StoredRecipe;
 
 /// Version of the stored format: another major number cannot be read, another minor one can.
@@ -83,6 +85,9 @@ pub struct StoredSource {
     /// What the self-check found although the run went on; empty when all was well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
+    /// How the self-check before the run came out; `None` where there was nothing to check. No part of the plan's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_check: Option<crate::probe::Record>,
 }
 
 /// A cell of a plan.
@@ -98,6 +103,12 @@ pub struct StoredCell {
     pub levels: Map<String, Value>,
     /// How it asks and grades.
     pub manner: Manner,
+    /// Who is asked in the place of a route or panel; empty when the source is asked itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
+    /// How members become one, in a panel of several. Without, each subset belongs to one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<PanelRules>,
 }
 
 impl StoredPlan {
@@ -122,9 +133,9 @@ impl StoredPlan {
     /// What is wrong with its inner references, in words.
     pub(super) fn flaw(&self) -> Option<String> {
         let odd = self.cells.iter().position(|cell| {
-            cell.source >= self.sources.len() || cell.suite >= self.suites.len()
+            cell.suite >= self.suites.len() || !cell.voice().is_sound(self.sources.len())
         })?;
-        Some(format!("cell {odd} names a source or suite that is not there"))
+        Some(format!("cell {odd} names a source or suite that is not there, or weighs a vote with nothing"))
     }
 
     /// What differs from another plan, in words; `None` when both plan the same trials and grades.

@@ -45,6 +45,39 @@ pub struct Timing<'a> {
     /// Tokens and cost, where the source tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<tribunal_api::Usage>,
+    /// The model id that the server reports, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<&'a str>,
+    /// The server's request ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<&'a str>,
+    /// Milliseconds until the call is made again, where it is made again by a lane below a judge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_ms: Option<u64>,
+}
+
+impl<'a> Timing<'a> {
+    /// A call that ends now and has answered nothing.
+    pub fn of(
+        source: &'a str,
+        units: Vec<crate::digest::Digest>,
+        attempt: u32,
+        took: Duration,
+    ) -> Self {
+        Self {
+            at_ms: crate::event::now_ms(),
+            source,
+            units,
+            attempt,
+            took_ms: took.as_secs_f64() * 1e3,
+            answered: 0,
+            error: None,
+            usage: None,
+            served: None,
+            requests: Vec::new(),
+            wait_ms: None,
+        }
+    }
 }
 
 impl Segment {

@@ -20,6 +20,9 @@ pub struct StoredUnit {
     pub trial: Digest,
     /// One entry per sample.
     pub samples: Vec<StoredSample>,
+    /// The model that the server reported, where it was another one than for the source's first trial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<String>,
 }
 
 /// One sample as stored: scores, or an abstention.
@@ -131,6 +134,35 @@ pub fn visit_trials(
         read_segment(&path, &mut visit, &mut damage)?;
     }
     Ok(damage)
+}
+
+/// The model that the server of each source reported first, by the source's name: from `timing.jsonl`.
+///
+/// # Errors
+///
+/// When the file cannot be read. Lines that cannot are passed over.
+pub fn served_models(
+    folder: &RunFolder,
+) -> Result<std::collections::HashMap<String, String>, StoreError> {
+    #[derive(Deserialize)]
+    struct Line {
+        source: String,
+        served: String,
+    }
+    let path = folder.file("timing.jsonl");
+    let mut served = std::collections::HashMap::new();
+    let file = match fs::File::open(&path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(served),
+        Err(cause) => return Err(StoreError::io("read", &path, cause)),
+    };
+    for line in BufReader::with_capacity(1 << 20, file).lines() {
+        let line = line.map_err(|cause| StoreError::io("read", &path, cause))?;
+        if let Ok(line) = serde_json::from_str::<Line>(&line) {
+            served.entry(line.source).or_insert(line.served);
+        }
+    }
+    Ok(served)
 }
 
 fn segments(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {

@@ -128,6 +128,9 @@ pub struct RuleWords {
     pub samples: u32,
     /// How presentations combine.
     pub combiner: String,
+    /// How samples, or the members of a panel, become one score; left out where samples are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<String>,
     /// What a tie is worth.
     pub ties: String,
     /// What a question without readout is worth.
@@ -200,9 +203,10 @@ impl ReportRow {
             standing: standing(measure.standing).to_owned(),
             protocol: measure.protocol,
             rules: RuleWords {
-                order: cell.manner.order.to_string(),
+                order: cell.orders(),
                 samples: cell.manner.samples,
                 combiner: cell.manner.combiner.as_str().to_owned(),
+                vote: cell.vote(),
                 ties: ties(cell.manner.rules.ties, &published.ties),
                 failures: failures(cell.manner.rules.failures, &published.failures),
             },
@@ -229,6 +233,7 @@ impl ReportRow {
         row.levels = telling(cells, |cell| plan.suites[cell.suite].name == *name, plan);
         row.rules.order = "none".to_owned();
         row.rules.samples = 0;
+        row.rules.vote = None;
         row
     }
 }
@@ -275,7 +280,10 @@ impl Summary {
 fn run_card(stored: &Stored) -> RunCard {
     let plan = &stored.plan;
     let sources = plan.sources.iter().enumerate().map(|(place, source)| {
-        let own: Vec<&StoredCell> = plan.cells.iter().filter(|cell| cell.source == place).collect();
+        let own: Vec<&StoredCell> = plan.cells.iter().filter(|cell| cell.uses(place)).collect();
+        let of_name: Vec<usize> = (0..plan.sources.len())
+            .filter(|&other| plan.sources[other].name == source.name)
+            .collect();
         SourceCard {
             name: source.name.clone(),
             kind: source.kind.clone(),
@@ -287,7 +295,7 @@ fn run_card(stored: &Stored) -> RunCard {
             }
             .to_owned(),
             unverified: source.unverified.clone(),
-            levels: telling(&own, |cell| plan.sources[cell.source].name == source.name, plan),
+            levels: telling(&own, |cell| of_name.iter().any(|&kin| cell.uses(kin)), plan),
         }
     });
     let suites =
@@ -420,34 +428,80 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
     notes
 }
 
+/// Readouts without scores of one cell.
+#[derive(Default)]
+struct Without<'a> {
+    abstained: u64,
+    readouts: u64,
+    /// How many by reason.
+    reasons: Vec<(&'a str, u64)>,
+}
+
+impl Without<'_> {
+    fn share(&self) -> f64 {
+        self.abstained as f64 / self.readouts.max(1) as f64
+    }
+
+    /// What to do, by the most frequent reason.
+    fn remedy(&self) -> &'static str {
+        let most = self.reasons.iter().max_by_key(|(_, count)| *count).map(|(reason, _)| *reason);
+        if self.abstained == self.readouts && most == Some("missing") {
+            return "nothing was found: check the source's settings and how it names items";
+        }
+        match most {
+            Some("truncated") => {
+                "raise `sampling.max-tokens` of the judge, or ask it to reason less; `/worst` and `/best` beside \
+                 the headline bound what is lost"
+            }
+            Some("unreadable") => {
+                "read some with `tribunal show RUN --id ID`, and mend the prompt's form of verdict or choose \
+                 another `parse`; `/worst` and `/best` beside the headline bound what is lost"
+            }
+            Some("too-long") => {
+                "serve the model with a longer context, or leave the longest items out by name; `/worst` and \
+                 `/best` beside the headline bound what is lost"
+            }
+            Some("refused") => {
+                "use a judge without a content filter on these texts; `/worst` and `/best` beside the headline \
+                 bound what is lost"
+            }
+            _ => "look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline",
+        }
+    }
+}
+
 /// For every source and suite, the cell in which the greatest share of readouts hold no scores, where that is much.
 fn many_abstentions(rows: &[ReportRow]) -> Vec<String> {
     // A cell has a row for each reason, and all of them rest on the cell's readouts.
-    let mut cells: BTreeMap<(&str, &str, String), (u64, u64)> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.measure.starts_with("abstentions/")) {
+    let mut cells: BTreeMap<(&str, &str, String), Without<'_>> = BTreeMap::new();
+    for row in rows {
+        let Some(reason) = row.measure.strip_prefix("abstentions/") else { continue };
         let levels = Value::Object(row.levels.clone()).to_string();
-        cells.entry((&row.source, &row.suite, levels)).or_insert((0, row.n)).0 += row.abstained;
-    }
-    let mut worst: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
-    for ((source, suite, _), (abstained, readouts)) in cells {
-        let known = worst.entry((source, suite)).or_insert((0, 1));
-        if abstained * known.1 > known.0 * readouts {
-            *known = (abstained, readouts);
+        let cell = cells.entry((&row.source, &row.suite, levels)).or_default();
+        cell.abstained += row.abstained;
+        cell.readouts = row.n;
+        if row.abstained > 0 {
+            cell.reasons.push((reason, row.abstained));
         }
     }
-    let much = worst.into_iter().filter(|(_, (abstained, readouts))| {
-        *abstained as f64 > MANY_ABSTENTIONS * *readouts as f64
-    });
-    let text = much.map(|((source, suite), (abstained, readouts))| {
-        let share = 100.0 * abstained as f64 / readouts as f64;
-        let remedy = if abstained == readouts {
-            "nothing was found: check the source's settings and how it names items"
-        } else {
-            "look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline"
-        };
+    let mut worst: BTreeMap<(&str, &str), Without<'_>> = BTreeMap::new();
+    for ((source, suite, _), cell) in cells {
+        let known = worst.entry((source, suite)).or_default();
+        if cell.share() > known.share() {
+            *known = cell;
+        }
+    }
+    let much = worst.into_iter().filter(|(_, cell)| cell.share() > MANY_ABSTENTIONS);
+    let text = much.map(|((source, suite), cell)| {
+        let reasons: Vec<String> =
+            cell.reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         format!(
-            "{share:.1} % of the readouts of source `{source}` on suite `{suite}` hold no scores \
-             ({abstained} of {readouts}): {remedy}"
+            "{:.1} % of the readouts of source `{source}` on suite `{suite}` hold no scores ({} of {}: {}): {}",
+            100.0 * cell.share(),
+            cell.abstained,
+            cell.readouts,
+            reasons.join(", "),
+            cell.remedy()
         )
     });
     text.collect()

@@ -140,7 +140,8 @@ impl Asker {
         let (kind, message) = match page {
             Ok(page) => return Ok(rows_of(page, &reply, pieces)),
             Err(Unread::Refused(message)) => (FailureKind::Rejected, message),
-            Err(Unread::Wrong(message)) => (FailureKind::Broken, message),
+            // It may be right the next time; a server that never is ends the run.
+            Err(Unread::Wrong(message)) => (FailureKind::Unreachable, message),
         };
         let failure = Failure::new(kind, self.client.scrub(&message));
         Err(Trouble::Failed(Failure {

@@ -71,6 +71,7 @@ struct Config {
     normalise: Normalise,
     /// The most questions at the same time. Default 8.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     concurrency: Option<usize>,
 }
 
@@ -79,9 +80,11 @@ struct Config {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Endpoint {
     /// Where the server is, `http://host:port`. One of `base-url`, `base-urls` and `managed` is needed.
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_url: Option<String>,
     /// Several servers of the same model that share the load.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     base_urls: Option<Vec<String>>,
     /// A `[server.x]` block that the program starts and stops itself.
     managed: Option<ServerRef>,
@@ -91,15 +94,18 @@ struct Endpoint {
     #[serde(default)]
     log_probabilities: Asked,
     /// The environment variable that holds the key. Left out, no key is sent.
+    #[schemars(extend("x-tribunal-operational" = true))]
     api_key_env: Option<String>,
     /// Headers of every request, by name.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers whose value an environment variable holds: header to variable.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     headers_env: BTreeMap<String, String>,
     /// The most bytes of a reply that are read.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     most_bytes: Option<u64>,
 }
 

@@ -16,30 +16,36 @@ pub(super) struct Config {
     /// Which server answers, and at which of its routes.
     pub(super) server: Server,
     /// Where the server is, `http://host:port`. One of `base-url`, `base-urls` and `managed` is needed.
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) base_url: Option<String>,
     /// Several servers of the same model that share the load.
     #[schemars(length(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) base_urls: Option<Vec<String>>,
     /// A `[server.x]` block that the program starts and stops itself.
     pub(super) managed: Option<ServerRef>,
     /// The served model's name. Left out, the server's only model answers.
     pub(super) model: Option<String>,
     /// The environment variable that holds the key. Left out, no key is sent.
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) api_key_env: Option<String>,
     /// Headers of every request, by name.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     /// Headers whose value an environment variable holds: header to variable.
     #[serde(default)]
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) headers_env: BTreeMap<String, String>,
     /// The most requests at the same time. Default 8.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) concurrency: Option<usize>,
     /// The most texts in one request. The default depends on the server.
     #[schemars(range(min = 1))]
     pub(super) batch_size: Option<usize>,
     /// The most bytes of a reply that are read.
     #[schemars(range(min = 1))]
+    #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) most_bytes: Option<u64>,
     /// Who turns a dialogue into the text that the model reads. Default: `template` where `template` is set, else `server`
     /// where the server can, else `plain` for `generic` and where prompt and reply are sent apart. Others need one of

@@ -110,10 +110,10 @@ async fn replies_that_are_not_what_they_should_be_are_typed_errors() {
         (Reply::json(json!({"choices": []})), "unreachable"),
         (Reply::json(json!({"error": {"message": "upstream", "code": 502}})), "unreachable"),
         (Reply::json(json!({"error": {"message": "later", "code": 429}})), "busy"),
-        (Reply::json(json!({"choices": "x"})), "broken"),
-        (Reply::json(json!({"choices": [{"message": {"content": 3}}]})), "broken"),
-        (Reply::json(json!({"choices": [{"message": {}}]})), "broken"),
-        (Reply::json(json!({"choices": [3]})), "broken"),
+        (Reply::json(json!({"choices": "x"})), "unreachable"),
+        (Reply::json(json!({"choices": [{"message": {"content": 3}}]})), "unreachable"),
+        (Reply::json(json!({"choices": [{"message": {}}]})), "unreachable"),
+        (Reply::json(json!({"choices": [3]})), "unreachable"),
         (Reply::json(completion(vec![choice(0, &"x".repeat(5000))])), "broken"),
     ] {
         let shown = format!("{reply:?}");

@@ -20,7 +20,7 @@ sampels = 8
       |
     5 | sampels = 8
       | ^^^^^^^
-    known keys: order, samples, failures, ties, timeout, retry, batch, in-flight, protocol, tolerance, budget, open-sources, accept-weak, reuse, out
+    known keys: order, samples, failures, ties, timeout, retry, batch, in-flight, protocol, vote, tolerance, budget, open-sources, accept-weak, reuse, out
     did you mean `samples`?
     "#);
 }
@@ -39,7 +39,7 @@ kind = "judge"
       |
     2 | [sorce.judge]
       |  ^^^^^
-    known keys: name, seed, keep-texts, extends, unset, plugin, generator, source, suite, run, factors, arm, exclude
+    known keys: name, seed, keep-texts, extends, unset, plugin, server, generator, source, suite, run, price, factors, arm, exclude
     did you mean `source`?
     "#);
 }

@@ -71,10 +71,10 @@ fn what_is_unset_is_gone_and_may_be_given_anew() {
 extends = ["base.toml"]
 unset = ["source.judge", "suite.rmb.items"]
 [source.judge]
-kind = "panel"
+kind = "jury"
 "#;
     let recipe = load(&folder(&[("base.toml", BASE), ("main.toml", main)]), "main.toml");
-    assert_eq!(recipe.value["source"], json!({ "judge": { "kind": "panel" } }));
+    assert_eq!(recipe.value["source"], json!({ "judge": { "kind": "jury" } }));
     assert_eq!(recipe.value["suite"], json!({ "rmb": { "kind": "rmb" } }));
 }
 

@@ -141,6 +141,7 @@ fn a_block_falls_back_key_by_key() {
         batch: Some(2),
         in_flight: Some(4),
         protocol: Some(Protocol::Pairwise),
+        vote: None,
     };
     assert_eq!(settled, expected);
 }

@@ -75,7 +75,7 @@ kind = "judge"
       |
     6 | "run.ordr" = ["both"]
       | ^^^^^^^^^^
-    known keys: order, samples, failures, ties, timeout, retry, batch, in-flight, protocol
+    known keys: order, samples, failures, ties, timeout, retry, batch, in-flight, protocol, vote
     did you mean `run.order`?
 
     error: `source.judge` is a block, and only keys vary
