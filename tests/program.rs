@@ -46,7 +46,8 @@ impl Program {
     /// The command, to be started by the caller.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tribunal"));
-        command.args(args).current_dir(self.folder());
+        // Logs of servers that fail stay in the temporary folder, and this one goes with the test.
+        command.args(args).current_dir(self.folder()).env("TMPDIR", self.folder());
         for variable in ["SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "NO_COLOR"] {
             command.env_remove(variable);
         }

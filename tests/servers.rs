@@ -217,10 +217,8 @@ fn started(program: &Program, manner: &str) -> (Child, u32) {
 
 /// The stand-in's process, from its log wherever it is now.
 fn log_process(program: &Program) -> u32 {
-    let logs = [program.folder().join("out"), program.folder().join("temp")];
-    let found = logs
-        .iter()
-        .flat_map(|folder| find_logs(folder))
+    let found = find_logs(program.folder())
+        .into_iter()
         .find_map(|log| stand_ins(&std::fs::read_to_string(log).ok()?).first().copied());
     found.expect("the stand-in has written its process id")
 }

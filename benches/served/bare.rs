@@ -35,7 +35,7 @@ pub fn ask(pairs: &Path, url: &str, out: &Path) -> Outcome<()> {
         let tasks: Vec<_> =
             (0..IN_FLIGHT).map(|_| tokio::spawn(work(client.clone(), shared.clone()))).collect();
         for task in tasks {
-            task.await??;
+            task.await?.map_err(|cause| cause.to_string())?;
         }
         Outcome::Ok(())
     })?;

@@ -19,6 +19,11 @@ use args::{Cli, Command};
 use exit::{Exit, Failure};
 use tribunal_http::server::{SUPERVISE, supervise};
 
+/// Calls under way allocate on one thread and free on another, where the system's allocator waits for itself: with it, a
+/// judge over HTTP takes about a third more processor time (`make bench`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     // No command for people: this program starts itself so, to watch over a server.

@@ -84,9 +84,9 @@ impl Fence {
 pub fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_ascii() {
-            if character.is_ascii_alphanumeric() {
-                folded.push(lookalike(character.to_ascii_lowercase()));
+        if let Some(&plain) = FOLDED_ASCII.get(character as usize) {
+            if plain != 0 {
+                folded.push(char::from(plain));
             }
             continue;
         }
@@ -97,6 +97,25 @@ pub fn folded(text: &str) -> String {
     }
     folded
 }
+
+/// What each ASCII character folds to; 0 for those that are removed. A prompt's texts are folded for every question, so
+/// this is looked up, not worked out.
+const FOLDED_ASCII: [u8; 128] = {
+    let mut table = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        let lower = (byte as u8).to_ascii_lowercase();
+        if lower.is_ascii_alphanumeric() {
+            table[byte] = match lower {
+                b'o' => b'0',
+                b'i' | b'l' => b'1',
+                other => other,
+            };
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// The ASCII character that a wide or mathematical form stands for, else the character itself.
 fn plain_form(character: char) -> char {

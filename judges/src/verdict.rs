@@ -222,6 +222,22 @@ impl VerdictForm {
         }
     }
 
+    /// True when the mark of this readout has an end, so that what it holds is finished wherever the reply ends.
+    pub fn is_closed(&self, readout: Readout) -> bool {
+        self.marker(readout).is_closed()
+    }
+
+    /// The mark that the prompt's words may ask for around a label whose probability is read, with `{label}` or
+    /// `{number}` in the label's place.
+    pub fn mark(&self) -> &str {
+        let letter = self.letter.as_ref().and_then(|form| form.marker.as_deref());
+        let number = self.number.as_ref().and_then(|form| form.marker.as_deref());
+        match &self.letter {
+            Some(_) => letter.unwrap_or("[[{label}]]"),
+            None => number.unwrap_or("[[{number}]]"),
+        }
+    }
+
     fn marker(&self, readout: Readout) -> Marker<'_> {
         match readout {
             Readout::Letter => {
@@ -236,17 +252,55 @@ impl VerdictForm {
         }
     }
 
-    /// What a reply says. Takes any text, never fails, and takes time in proportion to the reply's length.
+    /// What a reply says, its thinking left aside where it stands inside the reply. Takes any text, never fails, and
+    /// takes time in proportion to the reply's length.
     ///
     /// A `parse` that does not read this readout (see [`Parse::reads`]) is read as strict. A label-logprob readout is
-    /// read from the reply's text: the label that stands alone on the last line.
+    /// read from the reply's text: the label that stands alone on the last line. The published parses know no thinking.
     pub fn read(&self, readout: Readout, parse: Parse, reply: &str, candidates: usize) -> Verdict {
+        if parse.is_published() && parse.reads(readout, candidates) {
+            return self.read_said(readout, parse, reply, candidates);
+        }
+        // What strict reading finds is what the prompt asked for, and nothing looser stands against it.
+        if parse == Parse::Lenient
+            && let strict @ Verdict::Scores(_) =
+                self.read(readout, Parse::Strict, reply, candidates)
+        {
+            return strict;
+        }
+        if let Some(said) = token::behind_thinking(reply) {
+            return self.read_said(readout, parse, said, candidates);
+        }
+        // A prompt may have opened the thinking, so that its end alone is seen. A judge that has given its verdict
+        // before the tag quotes the tag.
+        if let (false, Some((thought, said))) =
+            (readout == Readout::Json, reply.split_once("</think>"))
+            && let Verdict::Missing(_) = self.read_said(readout, parse, thought, candidates)
+        {
+            return self.read_said(readout, parse, said, candidates);
+        }
+        self.read_said(readout, parse, reply, candidates)
+    }
+
+    /// What a reply says from which thinking was taken off before: tags of thinking in it are quoted text.
+    pub fn read_said(
+        &self,
+        readout: Readout,
+        parse: Parse,
+        reply: &str,
+        candidates: usize,
+    ) -> Verdict {
         let parse = if parse.reads(readout, candidates) { parse } else { Parse::Strict };
         if let Some(verdict) = published::read(parse, readout, reply, candidates) {
             return verdict;
         }
-        let reply = token::after_thinking(reply);
         let lenient = parse == Parse::Lenient;
+        if lenient
+            && let strict @ Verdict::Scores(_) =
+                self.read_said(readout, Parse::Strict, reply, candidates)
+        {
+            return strict;
+        }
         match readout {
             Readout::Json => json::read(self, lenient, reply, candidates),
             Readout::Number => {
@@ -310,6 +364,11 @@ impl Parse {
             Self::SkyworkCritic => "skywork-critic",
             Self::RmR1 => "rm-r1",
         }
+    }
+
+    /// True for the reading of a published protocol.
+    pub fn is_published(self) -> bool {
+        !matches!(self, Self::Strict | Self::Lenient)
     }
 
     /// Whether this parse has a rule for a readout about so many candidates.

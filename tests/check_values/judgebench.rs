@@ -58,5 +58,5 @@ fn haiku_is_graded_by_two_games_and_by_one() {
     assert_eq!((null.number("abstained"), null.number("n")), (13.0, 540.0));
     // The note names the cell with the greatest share: 11 of the 270 first games are null, of all 540 only 13.
     let note = run.report["notes"][0].as_str().unwrap();
-    assert!(note.contains("(11 of 270)"), "{note}");
+    assert!(note.contains("(11 of 270: 11 unreadable)"), "{note}");
 }

@@ -89,6 +89,9 @@ pub struct Text {
     pub text: String,
     /// The reasoning part, where the backend separates it.
     pub reasoning: Option<String>,
+    /// The reply as the server wrote it, where `reasoning` stood inside it between tags: what a program that does not
+    /// look for tags would read. `None` where `text` is the whole reply.
+    pub whole: Option<String>,
     /// Why it ended.
     pub finish: Finish,
     /// The tokens of the reply when labels were asked for and the backend reports them, else empty.
@@ -134,6 +137,18 @@ pub trait Generator: Send + Sync {
     fn count_tokens(&self, text: &str) -> Option<u64> {
         let _ = text;
         None
+    }
+
+    /// True when turns become one text with the markers of a chat template on our side, so that markers inside a turn
+    /// would be read as such.
+    fn renders_markers(&self) -> bool {
+        false
+    }
+
+    /// Most samples of one prompt that one call of the backend gives; the engine makes one call per so many. May fall
+    /// while a run goes on, when the backend turns out to give fewer.
+    fn samples_at_once(&self) -> usize {
+        usize::MAX
     }
 
     /// Who answers, without loading weights.

@@ -6,8 +6,8 @@ use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::StoreError;
 
 use crate::args::ResumeArgs;
-use crate::commands::{find_run, resolve};
 use crate::commands::run::{Asking, ask};
+use crate::commands::{find_run, resolve};
 use crate::exit::{Exit, Failure, tell};
 
 /// Goes on with a run: the stored plan decides, not the recipe as it reads today.
@@ -31,12 +31,19 @@ pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
         there
     });
     asking.accept_unverified |= known.sources.iter().any(|source| !source.unverified.is_empty());
-    ask(loaded, registry, asking, |stored, _| match known.difference(stored) {
-        None => Ok(folder),
-        Some(difference) => {
-            let path = folder.path().to_owned();
-            let error = StoreError::Changed { path, difference };
-            Err(error.into())
-        }
-    })
+    let earlier = known.clone();
+    ask(
+        loaded,
+        registry,
+        asking,
+        |_| Some(earlier),
+        |stored, _| match known.difference(stored) {
+            None => Ok(folder),
+            Some(difference) => {
+                let path = folder.path().to_owned();
+                let error = StoreError::Changed { path, difference };
+                Err(error.into())
+            }
+        },
+    )
 }

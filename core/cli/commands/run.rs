@@ -32,7 +32,8 @@ pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
         (None, fresh) => Out::Below { runs: recipe.run.out.clone(), fresh },
     };
     let asking = Asking::new(&args.asking, &recipe)?;
-    ask(loaded, registry, asking, |stored, ready| create(stored, ready, out, &text))
+    let earlier = |stored: &StoredPlan| RunFolder::open(&out.path(stored)?).ok()?.plan().ok();
+    ask(loaded, registry, asking, earlier, |stored, ready| create(stored, ready, &out, &text))
 }
 
 /// How this process asks, from the command line and the recipe.
@@ -111,11 +112,13 @@ fn shard_of_batch_system(
     Ok(None)
 }
 
-/// Identifies, checks, asks, stores, measures and prints: what `run` and `resume` share.
+/// Identifies, checks, asks, stores, measures and prints: what `run` and `resume` share. `earlier` is the plan of the
+/// same run where a part of it is done already: its sources are not checked again.
 pub fn ask(
     loaded: Loaded,
     registry: &Registry,
     asking: Asking,
+    earlier: impl FnOnce(&StoredPlan) -> Option<StoredPlan>,
     open: impl FnOnce(&StoredPlan, &Ready) -> Result<RunFolder, Failure>,
 ) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -123,15 +126,16 @@ pub fn ask(
     let progress: Arc<dyn Reporter> = Arc::new(Progress::new(asking.level));
     runtime.spawn(listen(stop.clone(), asking.level));
     let mut servers = Servers::start(&loaded.plan, asking.level, &|_| true, &|| stop.stopped())?;
-    let mut ready = runtime.block_on(loaded.identify())?;
-    still_wanted(&stop)?;
+    let mut ready = unless_stopped(&runtime, &stop, loaded.identify())??;
+    if let Some(earlier) = earlier(&ready.stored) {
+        ready.recall(&earlier);
+    }
     for warning in warnings(&ready) {
         tell(&format!("warning: {warning}"));
     }
     let told = std::slice::from_ref(&progress);
-    let probed = runtime.block_on(probe::probe_all(&mut ready, asking.accept_unverified, told));
-    probed.map_err(probe_failure)?;
-    still_wanted(&stop)?;
+    let checking = probe::probe_all(&mut ready, asking.accept_unverified, told);
+    unless_stopped(&runtime, &stop, checking)?.map_err(probe_failure)?;
     let folder = open(&ready.stored, &ready)?;
     servers.keep_logs(folder.path());
     let log: Arc<dyn Reporter> = Arc::new(EventLog::append(&folder.file("events.jsonl"))?);
@@ -145,12 +149,21 @@ pub fn ask(
     finish(&folder, registry, &end, &asking)
 }
 
-/// An end before the first trial when a person has asked for it: nothing is stored yet.
-fn still_wanted(stop: &Stop) -> Result<(), Failure> {
-    match stop.stopped() {
-        true => Err(Failure::new(Exit::Interrupted, "interrupted before the first trial", None)),
-        false => Ok(()),
-    }
+/// What comes before the first trial, given up when a person asks for it: nothing is stored yet.
+fn unless_stopped<T>(
+    runtime: &tokio::runtime::Runtime,
+    stop: &Stop,
+    work: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let interrupted =
+        || Failure::new(Exit::Interrupted, "interrupted before the first trial", None);
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = stop.wait() => Err(interrupted()),
+            done = work => Ok(done),
+        }
+    })
 }
 
 /// What the self-check says, with its exit code.
@@ -219,25 +232,37 @@ enum Out {
     Below { runs: PathBuf, fresh: bool },
 }
 
+impl Out {
+    /// The folder that may hold an earlier part of this run; `None` where a new one is wanted.
+    fn path(&self, stored: &StoredPlan) -> Option<PathBuf> {
+        match self {
+            Out::At(path) => Some(path.clone()),
+            Out::Below { runs, fresh: false } => Some(runs.join(folder_name(stored))),
+            Out::FreshAt(_) | Out::Below { fresh: true, .. } => None,
+        }
+    }
+}
+
+fn folder_name(stored: &StoredPlan) -> String {
+    format!("{}-{}", stored.name, stored.digest().short())
+}
+
 fn create(
     stored: &StoredPlan,
     ready: &Ready,
-    out: Out,
+    out: &Out,
     recipe: &str,
 ) -> Result<RunFolder, Failure> {
-    let path = match out {
-        Out::At(path) => path,
-        Out::FreshAt(path) if path.join("plan.json").exists() => {
+    let path = match (out, out.path(stored)) {
+        (_, Some(path)) => path,
+        (Out::FreshAt(path), None) if path.join("plan.json").exists() => {
             return Err(Failure::usage(
                 format!("`{}` holds a run already", path.display()),
                 "name another folder, or leave `--fresh` away to go on with it",
             ));
         }
-        Out::FreshAt(path) => path,
-        Out::Below { runs, fresh } => {
-            let name = format!("{}-{}", stored.name, stored.digest().short());
-            if fresh { unused(&runs, &name) } else { runs.join(name) }
-        }
+        (Out::FreshAt(path) | Out::At(path), None) => path.clone(),
+        (Out::Below { runs, .. }, None) => unused(runs, &folder_name(stored)),
     };
     let keep_texts = ready.plan.recipe.keep_texts;
     Ok(RunFolder::create(path, recipe, stored, &ready.suites, keep_texts)?)

@@ -21,7 +21,7 @@ use width::Width;
 
 pub(crate) use caller::{Attempt, CALLER, Caller, Overseer};
 pub use generator::LanedGenerator;
-pub(crate) use retry::{Patience, no_result};
+pub(crate) use retry::{Patience, no_result, too_long_a_wait};
 pub use retry::{backoff, jitter, retry, timed_out};
 
 /// What the calls of a plan share: the lanes by key, and what has been spent.
@@ -73,7 +73,7 @@ impl Drop for InFlight<'_> {
 }
 
 impl Traffic {
-    /// The lane for these limits: shared where they name a key. The first to name it decides its width.
+    /// The lane for these limits: shared where they name a key, and as wide as the widest that names it.
     pub fn lane(&self, limits: &Limits, calls: &Calls) -> Lane {
         let most = calls.in_flight.unwrap_or(limits.in_flight);
         let new = || Lane::new(most, self.counts.clone());
@@ -81,7 +81,9 @@ impl Traffic {
             None => new(),
             Some(key) => {
                 let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-                lanes.entry(key.clone()).or_insert_with(new).clone()
+                let lane = lanes.entry(key.clone()).or_insert_with(new).clone();
+                lane.admit(most);
+                lane
             }
         }
     }
@@ -136,6 +138,8 @@ pub(crate) enum NoResult {
     TimedOut,
     /// The budget allows no further call; none was made.
     OverBudget,
+    /// The run is to stop, or the source is given up; no call was made.
+    Halted,
 }
 
 impl Lane {
@@ -143,6 +147,12 @@ impl Lane {
         let width = Width::new(most.max(1));
         let places = Semaphore::new(width.places());
         Self(Arc::new(Inner { places, width: Mutex::new(width), counts }))
+    }
+
+    /// Lets the lane grow to this width, if it is wider than before.
+    fn admit(&self, most: usize) {
+        let mut width = self.0.width.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.places.add_permits(width.admit(most));
     }
 
     /// Runs a call when there is room for it, gives it up after `timeout`, and learns from how it went.
@@ -157,6 +167,10 @@ impl Lane {
     ) -> Result<T, NoResult> {
         let lane = &*self.0;
         let place = lane.places.acquire().await.expect("a lane's semaphore is never closed");
+        // The wait for a place may have been long.
+        if CALLER.try_with(Caller::halted).unwrap_or(false) {
+            return Err(NoResult::Halted);
+        }
         let most = CALLER.try_with(Caller::most_calls).unwrap_or(None);
         if !lane.counts.begins(most) {
             return Err(NoResult::OverBudget);

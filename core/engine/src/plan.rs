@@ -98,6 +98,17 @@ pub enum Reach {
     Loopback,
 }
 
+impl PlannedSource {
+    /// How the source itself is called: what is built on generators is called once and waited for, since their lanes
+    /// limit and repeat.
+    pub(crate) fn own_calls(&self) -> Calls {
+        match self.generated {
+            true => Calls { attempts: 1, timeout: Duration::from_secs(86_400), ..self.calls.clone() },
+            false => self.calls.clone(),
+        }
+    }
+}
+
 /// How calls to a backend are limited and repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calls {

@@ -93,6 +93,8 @@ impl ProbeFailure {
 
 /// Puts the known pairs to every source whose kind asks for it, one source at a time, and tells the reporters.
 ///
+/// Sources whose record [`Ready::recall`] took from an earlier part of the run are not asked again.
+///
 /// With `accept_unverified`, what is found is noted in the stored plan (`unverified`), whose digest it leaves alone,
 /// and is no failure.
 ///
@@ -106,7 +108,8 @@ pub async fn probe_all(
 ) -> Result<(), ProbeFailure> {
     let mut unfit = Vec::new();
     for place in 0..ready.plan.sources.len() {
-        if !is_checked(&ready.plan.sources[place]) {
+        let known = ready.stored.sources[place].self_check.is_some();
+        if known || !is_checked(&ready.plan.sources[place]) {
             continue;
         }
         let verdict = probe_planned(ready, place).await?;
@@ -140,7 +143,7 @@ pub async fn probe_all(
 /// When the source does not answer.
 pub async fn probe_planned(ready: &Ready, place: usize) -> Result<Verdict, ProbeFailure> {
     let planned = &ready.plan.sources[place];
-    check(&planned.source, &planned.calls, || longest::longest(ready, place))
+    check(&planned.source, &planned.own_calls(), || longest::longest(ready, place))
         .await
         .map_err(|error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error })
 }
@@ -186,7 +189,10 @@ async fn check(
     let pairs = known_pairs();
     let questions = questions(&pairs, shown, source.as_ref());
     let at_once = AtOnce::of(source.as_ref(), calls);
-    let said = ask::ask(source, calls, &questions, at_once).await?;
+    // The first question goes alone: a server that refuses the key or a parameter is not asked forty times.
+    let (first, rest) = questions.split_at(1);
+    let mut said = ask::ask(source, calls, first, AtOnce::ALONE).await?;
+    said.extend(ask::ask(source, calls, rest, at_once).await?);
     let mut notes = Vec::new();
     let mut alone = Vec::new();
     if source.draws() {
@@ -195,7 +201,7 @@ async fn check(
         );
     } else if at_once != AtOnce::ALONE {
         let places: Vec<usize> =
-            (0..questions.len()).step_by(questions.len() / ASKED_ALONE).collect();
+            (1..questions.len()).step_by(questions.len() / ASKED_ALONE).collect();
         let chosen: Vec<Question> = places.iter().map(|&place| questions[place].clone()).collect();
         let again = ask::ask(source, calls, &chosen, AtOnce::ALONE).await?;
         alone = places.into_iter().zip(again).collect();

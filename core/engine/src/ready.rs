@@ -207,6 +207,22 @@ fn settle_samples(voice: &mut Member, sources: &[StoredSource]) {
     voice.manner.samples = samples.max().unwrap_or(1);
 }
 
+impl Ready {
+    /// Takes over what the self-check of sources of the same identity said in an earlier part of the run, so that going
+    /// on costs no second check.
+    pub fn recall(&mut self, earlier: &StoredPlan) {
+        for source in &mut self.stored.sources {
+            let known = earlier.sources.iter().find(|known| {
+                known.name == source.name && known.asked.identity == source.asked.identity
+            });
+            if let Some(known) = known.filter(|known| known.self_check.is_some()) {
+                source.self_check = known.self_check.clone();
+                source.unverified = known.unverified.clone();
+            }
+        }
+    }
+}
+
 fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
     let digest = Digest::of("tribunal-identity-1")
         .digest(source.digest)
@@ -231,7 +247,7 @@ fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
 /// Who a source says it is, after the retries that its recipe allows.
 pub(crate) async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
     let calls = &source.calls;
-    let call = |_: Vec<()>| async {
+    let call = |_: std::borrow::Cow<'_, [()]>| async {
         match tokio::time::timeout(calls.timeout, source.source.identify()).await {
             Ok(answer) => Ok(vec![answer]),
             Err(_) => Err(lane::timed_out(calls.timeout)),

@@ -30,8 +30,8 @@ pub use blocks::{
 };
 pub use composed::{Composed, PANEL, Panel, ROUTE, Route, Seat};
 pub(crate) use composed::serves;
-pub use server::{PORT, SERVER_KEYS, ServerBlock};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use server::{PORT, SERVER_KEYS, ServerBlock};
 pub use stored::StoredRecipe;
 pub use values::{Failures, Normalise, Order, Protocol, TieBreak, Ties, ValueError, Vote, Word};
 pub use vary::{Arm, Exclude, Factor};

@@ -20,8 +20,8 @@ use crate::lane::{Attempt, Overseer, Traffic};
 use crate::ready::Ready;
 use crate::store::{self, RunFolder, Segment, StoreError, StoredUnit, Timing};
 
-pub(crate) use queue::{Visit, each_unit};
 pub use queue::{Counts, Shard, counts};
+pub(crate) use queue::{Visit, each_unit};
 
 /// A run that is asked to stop: nothing new is asked, what is under way is finished and stored.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ impl Stop {
     }
 
     /// Returns when it is asked to stop.
-    async fn wait(&self) {
+    pub async fn wait(&self) {
         let mut receiver = self.0.subscribe();
         // The sender lives as long as `self`, so waiting cannot fail.
         let _ = receiver.wait_for(|stopped| *stopped).await;
@@ -140,31 +140,41 @@ impl Shared {
     }
 }
 
-/// What the lanes below judges ask of a run.
-struct Oversight(Arc<Shared>);
+/// What the lanes below a source ask of a run.
+struct Oversight {
+    shared: Arc<Shared>,
+    /// Set when the source is given up: what waits for its turn or for another attempt is not asked.
+    given_up: Stop,
+}
 
 impl Overseer for Oversight {
     fn most_calls(&self) -> Option<u64> {
-        if self.0.failed.load(Ordering::Relaxed) { Some(0) } else { self.0.budget.calls }
+        let Shared { failed, budget, .. } = &*self.shared;
+        if failed.load(Ordering::Relaxed) { Some(0) } else { budget.calls }
     }
 
     fn halted(&self) -> bool {
-        self.0.halted()
+        self.given_up.stopped() || self.shared.halted()
     }
 
     fn stopped(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.0.stop.wait())
+        Box::pin(async {
+            tokio::select! {
+                () = self.shared.stop.wait() => {}
+                () = self.given_up.wait() => {}
+            }
+        })
     }
 
     fn failed(&self, attempt: &Attempt<'_>) {
         let wait_ms = attempt.wait.as_millis() as u64;
         // A disk that fails shows where trials are stored.
-        let _ = self.0.segment.note(&Timing {
+        let _ = self.shared.segment.note(&Timing {
             wait_ms: Some(wait_ms),
             error: Some(attempt.error.to_string()),
             ..Timing::of(attempt.source, attempt.units.to_vec(), attempt.number, attempt.took)
         });
-        self.0.tell(&Event::Retrying {
+        self.shared.tell(&Event::Retrying {
             source: attempt.source,
             units: attempt.units.len(),
             attempt: attempt.number,

@@ -147,7 +147,10 @@ fn whole(reply: &str) -> Option<Object> {
     let text = reply.trim();
     let fenced = text.strip_prefix("```").and_then(|rest| rest.strip_suffix("```"));
     let text = match fenced {
-        Some(inside) => inside.strip_prefix("json").unwrap_or(inside),
+        Some(inside) => match inside.get(..4) {
+            Some(tag) if tag.eq_ignore_ascii_case("json") => &inside[4..],
+            _ => inside,
+        },
         None => text,
     };
     serde_json::from_str(text).ok()

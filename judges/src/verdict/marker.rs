@@ -30,6 +30,11 @@ impl<'a> Marker<'a> {
         self.before.trim().is_empty() && self.after.trim().is_empty()
     }
 
+    /// True when the mark ends behind the verdict.
+    pub(super) fn is_closed(&self) -> bool {
+        !self.after.trim().is_empty()
+    }
+
     /// A verdict in its mark.
     pub(super) fn around(&self, verdict: &str) -> String {
         format!("{}{verdict}{}", self.before, self.after)

@@ -22,7 +22,7 @@ pub(super) fn letter(labels: &[Label], marker: Marker<'_>, reply: &str) -> Verdi
                 let text = text.trim();
                 match labels.iter().find(|label| label.text == text) {
                     Some(label) => tally.says(&label.text, label.scores.clone(), text),
-                    None if looks_like_a_label(text) => tally.spoils(text),
+                    None if looks_like_a_label(labels, text) => tally.spoils(text),
                     None => {}
                 }
             }
@@ -40,7 +40,7 @@ fn behind(labels: &[Label], line: &str, tally: &mut Tally) {
         tally.says(&label.text, label.scores.clone(), bare);
     } else if labels.iter().any(|label| begins_with_word(line, &label.text)) {
         tally.spoils(line);
-    } else if looks_like_a_label(bare) {
+    } else if looks_like_a_label(labels, bare) {
         tally.spoils(bare);
     }
 }
@@ -50,26 +50,32 @@ fn begins_with_word(line: &str, word: &str) -> bool {
         .is_some_and(|rest| !rest.starts_with(|character: char| character.is_alphanumeric()))
 }
 
-/// True for a single capital and for a comparison of capitals: what a judge writes when it means a label that was not
-/// offered. Text in double brackets that is code or a quoted form is none of it.
-fn looks_like_a_label(text: &str) -> bool {
-    let capital = |part: &str| {
-        let mut letters = part.chars();
-        letters.next().is_some_and(|first| first.is_ascii_uppercase()) && letters.next().is_none()
+/// Letters behind the last one offered that are taken for a label: a tie, or a candidate that is not there.
+const BEYOND: usize = 3;
+
+/// True for what a judge writes when it means a label that was not offered: a capital near the labels of the form
+/// (`C` of two candidates), a comparison of such capitals, the word for a tie. Text in double brackets that is code, a
+/// link, or a quoted form is none of it.
+pub(super) fn looks_like_a_label(labels: &[Label], text: &str) -> bool {
+    let candidates = labels.first().map_or(0, |label| label.scores.len());
+    let last = b'A'.saturating_add((candidates + BEYOND).clamp(1, 26) as u8 - 1);
+    let capital = |part: &str| match part.trim().as_bytes() {
+        [one] => (b'A'..=last).contains(one),
+        _ => false,
     };
     let mut parts = text.split(['<', '>', '=']).filter(|part| !part.is_empty());
     match (parts.next(), parts.next(), parts.next()) {
         (Some(one), None, None) => capital(one) || text.eq_ignore_ascii_case("tie"),
-        (Some(one), Some(other), None) => capital(one.trim()) && capital(other.trim()),
+        (Some(one), Some(other), None) => capital(one) && capital(other),
         _ => false,
     }
 }
 
-/// Reads a rating: everything that the marker holds, or the last word of the reply for a bare marker.
+/// Reads a rating: everything that the marker holds, or the last line for a bare marker.
 pub(super) fn number(form: &NumberForm, marker: Marker<'_>, reply: &str) -> Verdict {
     let mut tally = Tally::default();
     if marker.is_bare() {
-        last_word(form, reply, &mut tally);
+        last_line(form, reply, &mut tally);
     }
     for held in marker.held(reply) {
         let (text, alone) = match held {
@@ -92,36 +98,41 @@ pub(super) fn number(form: &NumberForm, marker: Marker<'_>, reply: &str) -> Verd
     tally.verdict().unwrap_or_else(|| missing(reply))
 }
 
-/// Reads the last word of a reply, unless the words before it make it part of something else: `9 out of 10`.
-fn last_word(form: &NumberForm, reply: &str, tally: &mut Tally) {
-    let mut words = reply.split_whitespace().rev().map(plain).filter(|word| !word.is_empty());
-    let Some(last) = words.next() else { return };
-    let last = plain(last.strip_suffix(['.', '!']).unwrap_or(last));
-    let before = words.next().unwrap_or_default();
-    let joins = matches!(
-        before,
-        "/" | "-"
-            | "–"
-            | "—"
-            | "="
-            | "of"
-            | "to"
-            | "and"
-            | "or"
-            | "over"
-            | "not"
-            | "than"
-            | "least"
-            | "most"
-    );
-    let numeric = !matches!(form.rating(before.trim_end_matches(','), true), Rating::Not)
-        && !before.ends_with(['.', ')', ':', ';', '?', '!']);
-    match form.rating(last, form.decimals) {
+/// Words in front of a number that make it the rating, and those that do before a colon.
+const CUES: [&str; 3] = ["rating", "score", "grade"];
+const COLON_CUES: [&str; 3] = ["verdict", "overall", "scale"];
+
+/// Reads the last line: a number by itself, or behind a cue (`Rating: 9`, `My score is 9`, `On a scale from 1 to 10:
+/// 9`). A number that ends any other line belongs to what stands before it: `9 out of 10`, `as shown in step 3`.
+fn last_line(form: &NumberForm, reply: &str, tally: &mut Tally) {
+    let Some(line) = token::lines(reply).next_back().map(plain) else { return };
+    let (before, word) = match line.rsplit_once(char::is_whitespace) {
+        Some((before, word)) => (before.trim_end(), plain(word)),
+        None => ("", line),
+    };
+    let word = plain(word.strip_suffix(['.', '!']).unwrap_or(word));
+    match form.rating(word, form.decimals) {
         Rating::Not => {}
-        Rating::On(value) if !joins && !numeric => {
-            tally.says(&value.to_string(), vec![value], last)
+        Rating::On(value) if plain(before).is_empty() || is_cue(before) => {
+            tally.says(&value.to_string(), vec![value], word)
         }
         Rating::On(_) => tally.spoils(&token::ending(reply)),
-        Rating::Off => tally.spoils(last),
+        Rating::Off => tally.spoils(word),
     }
+}
+
+/// True for what announces a rating: a head that names one before a colon, or that ends in `rating` or `rating is`.
+fn is_cue(head: &str) -> bool {
+    let named = |word: &str| CUES.iter().any(|cue| word.eq_ignore_ascii_case(cue));
+    let mut words = head.split_whitespace().map(token::naked).filter(|word| !word.is_empty());
+    if plain(head).ends_with([':', '=']) {
+        let announces = |word: &str| COLON_CUES.iter().any(|cue| word.eq_ignore_ascii_case(cue));
+        return words.any(|word| named(word) || announces(word));
+    }
+    let last = words.next_back().unwrap_or_default();
+    let cue = match last.eq_ignore_ascii_case("is") {
+        true => words.next_back().unwrap_or_default(),
+        false => last,
+    };
+    named(cue)
 }

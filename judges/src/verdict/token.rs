@@ -17,12 +17,11 @@ pub(super) fn letter(position: usize) -> String {
     letters.iter().rev().collect()
 }
 
-/// What follows the last closing think tag; nothing when thinking was begun and never ended.
-pub(super) fn after_thinking(reply: &str) -> &str {
-    if let Some((_, said)) = reply.rsplit_once("</think>") {
-        return said;
-    }
-    if reply.trim_start().starts_with("<think>") { "" } else { reply }
+/// What a reply says behind a block of thinking that it begins with; nothing when the block never ends. `None` when
+/// the reply does not begin with one.
+pub(crate) fn behind_thinking(reply: &str) -> Option<&str> {
+    let thought = reply.trim_start().strip_prefix("<think>")?;
+    Some(thought.split_once("</think>").map_or("", |(_, said)| said))
 }
 
 /// True for the characters that markdown uses for emphasis and code.
@@ -42,6 +41,7 @@ pub(super) fn naked(text: &str) -> &str {
             || is_emphasis(character)
             || matches!(character, '"' | '\'' | '“' | '”' | '‘' | '’' | '«' | '»')
             || matches!(character, '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '#' | '$')
+            || matches!(character, '【' | '】' | '「' | '」' | '『' | '』')
             || matches!(character, '.' | ',' | ';' | ':' | '!' | '。' | '：' | '|')
     })
 }

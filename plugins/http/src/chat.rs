@@ -4,6 +4,7 @@ mod anthropic;
 mod gemini;
 pub(crate) mod openai;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
@@ -241,10 +242,10 @@ struct Ways {
 
 impl Ways {
     /// The turns as they are sent.
-    fn turns(&self, turns: &[Turn]) -> Vec<Turn> {
+    fn turns<'a>(&self, turns: &'a [Turn]) -> Cow<'a, [Turn]> {
         match self.system_prompt {
-            SystemPrompt::Keep => turns.to_vec(),
-            SystemPrompt::Merge => merged(turns),
+            SystemPrompt::Keep => Cow::Borrowed(turns),
+            SystemPrompt::Merge => Cow::Owned(merged(turns)),
         }
     }
 }

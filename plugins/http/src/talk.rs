@@ -46,6 +46,11 @@ pub(crate) trait Wire: Send + Sync {
         None
     }
 
+    /// True when turns become one text on our side, in which the server reads markers wherever they stand.
+    fn renders_markers(&self) -> bool {
+        false
+    }
+
     /// The text that the model reads, when we write it ourselves.
     fn rendered(&self, prompt: &Prompt) -> Option<Result<String, Failure>> {
         let _ = prompt;
@@ -273,6 +278,10 @@ impl Generator for Talk {
 
     fn quota(&self) -> Option<Quota> {
         self.client.quota()
+    }
+
+    fn renders_markers(&self) -> bool {
+        self.wire.renders_markers()
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {

@@ -29,6 +29,7 @@ pub(crate) struct Raw {
 pub(crate) fn separate(raw: Raw, tags: Option<&Tags>, opened: bool) -> Text {
     let Raw { content, reasoning, finish, tokens } = raw;
     let block = tags.map_or(Block::None, |tags| block(&content, tags, opened));
+    let whole = (!matches!(block, Block::None)).then(|| content.clone());
     let (text, thought, finish) = match block {
         Block::None => (content, None, finish),
         Block::Closed(thought, rest) => {
@@ -45,7 +46,7 @@ pub(crate) fn separate(raw: Raw, tags: Option<&Tags>, opened: bool) -> Text {
         (None, inside) => inside,
     };
     let tokens = if reasoning.is_none() { tokens } else { of_reply(tokens, &text, tags) };
-    Text { text, reasoning, finish, tokens }
+    Text { text, reasoning, whole, finish, tokens }
 }
 
 enum Block {
@@ -120,6 +121,9 @@ mod tests {
         let text = separate(raw("<think>A or B</think>\n\nB", &tokens), Some(&tags()), false);
         assert_eq!((text.text.as_str(), text.reasoning.as_deref()), ("B", Some("A or B")));
         assert_eq!(texts(&text.tokens), ["\n\n", "B"]);
+        assert_eq!(text.whole.as_deref(), Some("<think>A or B</think>\n\nB"));
+        let apart = Raw { reasoning: Some("A or B".to_owned()), ..raw("B", &["B"]) };
+        assert_eq!(separate(apart, Some(&tags()), false).whole, None);
     }
 
     #[test]

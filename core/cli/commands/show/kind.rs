@@ -257,7 +257,9 @@ fn example_card(registered: &Registered, registry: &Registry) -> Option<SuiteCar
 /// What a key of the engine does.
 fn about_key(key: &str) -> &'static str {
     match key {
-        "suites" => "names of the suites it is asked about; all when left out, none by itself when a route leads to it",
+        "suites" => {
+            "names of the suites it is asked about; all when left out, none by itself when a route leads to it"
+        }
         "order" => {
             "orders in which candidates are shown: published, seeded, both, rotations, random:m, swap-first, given"
         }

@@ -52,6 +52,10 @@ pub(crate) trait Overseer: Send + Sync {
 }
 
 impl Caller {
+    pub(crate) fn halted(&self) -> bool {
+        self.overseer.halted()
+    }
+
     pub(crate) fn most_calls(&self) -> Option<u64> {
         self.overseer.most_calls()
     }

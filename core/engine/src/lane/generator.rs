@@ -1,13 +1,16 @@
 //! A generator behind its lane: what a judge's factory receives.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Poll;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 use tribunal_api::{
     Completion, Generator, Identity, Inspection, Limits, Prompt, Quota, SourceError,
 };
 
-use super::retry::{no_result, retry};
+use super::retry::{no_result, retry, timed_out};
 use super::{Lane, Signal, Traffic};
 use crate::plan::Calls;
 use crate::price::Price;
@@ -20,6 +23,8 @@ pub struct LanedGenerator {
     inner: Arc<dyn Generator>,
     calls: Calls,
     lane: Lane,
+    /// Its own width, where the lane is wider for the sake of others.
+    places: Semaphore,
     price: Option<Price>,
 }
 
@@ -31,32 +36,35 @@ impl LanedGenerator {
         traffic: &Traffic,
         price: Option<Price>,
     ) -> Self {
-        let lane = traffic.lane(&inner.limits(), &calls);
-        Self { inner, calls, lane, price }
+        let limits = inner.limits();
+        let lane = traffic.lane(&limits, &calls);
+        let places = Semaphore::new(calls.in_flight.unwrap_or(limits.in_flight).max(1));
+        Self { inner, calls, lane, places, price }
     }
 
     /// Asks until every prompt is answered, may not be asked again, or has been asked often enough.
     async fn ask(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
-        let call = |prompts: Vec<Prompt>| async move {
-            let called = self
-                .lane
-                .call(
-                    self.calls.timeout,
-                    async { self.inner.generate(&prompts).await },
-                    |results| Signal::of(results),
-                    || self.inner.quota(),
-                )
-                .await;
-            let mut results = called.map_err(|why| no_result(why, self.calls.timeout))?;
-            for completion in results.iter_mut().flatten() {
-                if let (None, Some(price)) = (completion.usage.usd, &self.price) {
-                    completion.usage.usd = price.of(&completion.usage);
-                }
-                self.lane.0.counts.spend(&completion.usage);
+        retry(&self.calls, batch, |prompts| self.call(prompts)).await
+    }
+
+    /// One call through the lane, priced and counted.
+    async fn call(
+        &self,
+        prompts: Cow<'_, [Prompt]>,
+    ) -> Result<Vec<Result<Completion, SourceError>>, SourceError> {
+        let _place = self.places.acquire().await.expect("the semaphore is never closed");
+        let generated = self.inner.generate(&prompts);
+        let signal = |results: &Vec<_>| Signal::of(results);
+        let called =
+            self.lane.call(self.calls.timeout, generated, signal, || self.inner.quota()).await;
+        let mut results = called.map_err(|why| no_result(why, self.calls.timeout))?;
+        for completion in results.iter_mut().flatten() {
+            if let (None, Some(price)) = (completion.usage.usd, &self.price) {
+                completion.usage.usd = price.of(&completion.usage);
             }
-            Ok(results)
-        };
-        retry(&self.calls, batch, call).await
+            self.lane.0.counts.spend(&completion.usage);
+        }
+        Ok(results)
     }
 }
 
@@ -71,8 +79,16 @@ impl Generator for LanedGenerator {
         self.inner.quota()
     }
 
+    fn samples_at_once(&self) -> usize {
+        self.inner.samples_at_once()
+    }
+
     fn count_tokens(&self, text: &str) -> Option<u64> {
         self.inner.count_tokens(text)
+    }
+
+    fn renders_markers(&self) -> bool {
+        self.inner.renders_markers()
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {
@@ -80,15 +96,87 @@ impl Generator for LanedGenerator {
     }
 
     async fn inspect(&self, prompt: &Prompt) -> Result<Option<Inspection>, SourceError> {
-        self.inner.inspect(prompt).await
+        let inspected = self.inner.inspect(prompt);
+        let within = tokio::time::timeout(self.calls.timeout, inspected).await;
+        within.unwrap_or_else(|_| Err(timed_out(self.calls.timeout)))
     }
 
     async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
         let most = self.calls.batch.unwrap_or(self.inner.limits().batch).max(1);
+        let samples = self.inner.samples_at_once().max(1);
         let mut results = Vec::with_capacity(batch.len());
         for part in batch.chunks(most) {
-            results.extend(self.ask(part).await);
+            if part.iter().all(|prompt| prompt.seeds.len() <= samples) {
+                results.extend(self.ask(part).await);
+                continue;
+            }
+            for prompt in part {
+                results.push(self.in_parts(prompt, samples).await);
+            }
         }
         results
     }
+}
+
+impl LanedGenerator {
+    /// Asks for the samples of a prompt in several calls, side by side, each through the lane.
+    async fn in_parts(&self, prompt: &Prompt, most: usize) -> Result<Completion, SourceError> {
+        let parts: Vec<[Prompt; 1]> = prompt
+            .seeds
+            .chunks(most)
+            .map(|seeds| [Prompt { seeds: seeds.to_vec(), ..prompt.clone() }])
+            .collect();
+        let asked = parts.iter().map(|part| self.ask(part)).collect();
+        let mut whole = Completion::default();
+        let mut failed: Option<SourceError> = None;
+        for answer in all(asked).await.into_iter().flatten() {
+            match answer {
+                Ok(completion) => join(&mut whole, completion),
+                // What stops the source counts before all else.
+                Err(error @ SourceError::Denied { .. }) => failed = Some(error),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(whole), Err)
+    }
+}
+
+fn join(whole: &mut Completion, part: Completion) {
+    whole.texts.extend(part.texts);
+    whole.origin.requests.extend(part.origin.requests);
+    // Another model among the samples must be seen.
+    match (&whole.origin.served, part.origin.served) {
+        (None, served) => whole.origin.served = served,
+        (Some(known), Some(other)) if *known != other => whole.origin.served = Some(other),
+        _ => {}
+    }
+    let sum = |one: &mut Option<u64>, other: Option<u64>| {
+        if let Some(other) = other {
+            *one = Some(one.unwrap_or(0) + other);
+        }
+    };
+    sum(&mut whole.usage.input_tokens, part.usage.input_tokens);
+    sum(&mut whole.usage.output_tokens, part.usage.output_tokens);
+    if let Some(usd) = part.usage.usd {
+        whole.usage.usd = Some(whole.usage.usd.unwrap_or(0.0) + usd);
+    }
+}
+
+/// The results of all futures, in their order, run side by side on this task: what is said of its caller holds in each.
+async fn all<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let mut open: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
+    let mut done: Vec<Option<T>> = open.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in open.iter_mut().zip(&mut done) {
+            if let Some(running) = future
+                && let Poll::Ready(result) = running.as_mut().poll(context)
+            {
+                *done = Some(result);
+                *future = None;
+            }
+        }
+        if open.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }

@@ -1,5 +1,6 @@
 //! When a call is made again: exponential waits with full jitter, never shorter than the backend asks for.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use tribunal_api::SourceError;
@@ -12,6 +13,10 @@ use crate::plan::Calls;
 /// A backend that answers, if only to ask for patience, is asked this many times as often as one that fails.
 const PATIENCE: u32 = 4;
 
+/// A backend that asks to wait longer is given up, unless the recipe's `retry.most` is longer still: the run can go on
+/// later.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// What a call that ran out of time counts as.
 pub fn timed_out(timeout: Duration) -> SourceError {
     let message = format!("no answer within {}", crate::recipe::format_duration(timeout));
@@ -22,11 +27,22 @@ pub fn timed_out(timeout: Duration) -> SourceError {
 pub(crate) fn no_result(why: NoResult, timeout: Duration) -> SourceError {
     match why {
         NoResult::TimedOut => timed_out(timeout),
-        NoResult::OverBudget => SourceError::Busy {
-            wait: None,
-            remaining: Some(0),
-            message: "the budget of the run is used up".to_owned(),
-        },
+        NoResult::OverBudget => not_asked("the budget of the run is used up"),
+        NoResult::Halted => not_asked("the run is to stop"),
+    }
+}
+
+fn not_asked(why: &str) -> SourceError {
+    SourceError::Busy { wait: None, remaining: Some(0), message: why.to_owned() }
+}
+
+/// The wait that a backend asks for, where it is longer than a run waits.
+pub(crate) fn too_long_a_wait(calls: &Calls, error: &SourceError) -> Option<Duration> {
+    match error {
+        SourceError::Busy { wait: Some(wait), .. } if *wait > calls.most.max(LONGEST_WAIT) => {
+            Some(*wait)
+        }
+        _ => None,
     }
 }
 
@@ -80,6 +96,9 @@ impl Patience {
         };
         *count += 1;
         let count = *count;
+        if too_long_a_wait(calls, error).is_some() {
+            return None;
+        }
         let once = calls.attempts <= 1;
         (count < most && !once).then(|| backoff(calls, count, error, jitter(salt, count)))
     }
@@ -88,11 +107,12 @@ impl Patience {
 /// Calls until every entry of `batch` is answered, failed for good, or was asked often enough.
 ///
 /// Only entries whose error may be cured by asking again are asked again, after the longest wait that one of them
-/// needs, and not after the run was asked to stop. `call` gives one result per entry it is handed, in their order.
-pub async fn retry<Q, T, F>(
+/// needs, and not after the run was asked to stop. `call` gives one result per entry it is handed, in their order; the
+/// first call is handed the batch itself.
+pub async fn retry<'a, Q, T, F>(
     calls: &Calls,
-    batch: &[Q],
-    mut call: impl FnMut(Vec<Q>) -> F,
+    batch: &'a [Q],
+    mut call: impl FnMut(Cow<'a, [Q]>) -> F,
 ) -> Vec<Result<T, SourceError>>
 where
     Q: Clone,
@@ -103,7 +123,10 @@ where
     let mut open: Vec<usize> = (0..batch.len()).collect();
     let mut attempt = 1;
     loop {
-        let asked: Vec<Q> = open.iter().map(|&place| batch[place].clone()).collect();
+        let asked = match open.len() == batch.len() {
+            true => Cow::Borrowed(batch),
+            false => open.iter().map(|&place| batch[place].clone()).collect(),
+        };
         let started = Instant::now();
         let answers = match call(asked).await {
             Err(error) => open.iter().map(|_| Err(error.clone())).collect(),
@@ -182,6 +205,8 @@ mod tests {
         let busy = SourceError::Busy { wait: None, remaining: None, message: message() };
         assert_eq!(times(busy), 12);
         assert_eq!(times(SourceError::Rejected { message: message() }), 1);
+        let wait = Some(Duration::from_secs(3600));
+        assert_eq!(times(SourceError::Busy { wait, remaining: None, message: message() }), 1);
     }
 
     #[tokio::test]
@@ -189,13 +214,13 @@ mod tests {
         let calls = Calls { wait: Duration::ZERO, ..calls() };
         let mut asked = Vec::new();
         let results = retry(&calls, &["good", "bad", "down"], |batch| {
-            asked.push(batch.clone());
+            asked.push(batch.to_vec());
             let answer = |entry| match entry {
                 "good" => Ok(entry),
                 "bad" => Err(SourceError::Rejected { message: String::new() }),
                 _ => Err(SourceError::Unreachable { message: String::new() }),
             };
-            std::future::ready(Ok(batch.into_iter().map(answer).collect()))
+            std::future::ready(Ok(batch.iter().copied().map(answer).collect()))
         })
         .await;
         assert_eq!(asked, [vec!["good", "bad", "down"], vec!["down"], vec!["down"]]);

@@ -1,9 +1,10 @@
 //! How many calls a lane lets through at once: additive increase, multiplicative decrease.
 //!
 //! A lane starts with a few places. While all of them are taken and calls succeed, it doubles every round trip, until
-//! the backend first asks for patience; after that it grows by one place a round trip. A backend that asks for patience
-//! costs a fifth of the places; calls that were under way at the last cut cost nothing more. A backend that fails
-//! stops growth for a while. Less than a tenth of a quota left narrows the lane in proportion.
+//! the backend first asks for patience; after that it grows by a twentieth (at least one place) a round trip. A backend
+//! that asks for patience costs a fifth of the places, at most once a second; calls that were under way at the last cut
+//! cost nothing more. While more than a tenth of the calls fail, the lane does not grow. Less than a tenth of a
+//! quota left narrows it in proportion.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,17 @@ const START: usize = 16;
 /// What is left of the places when the backend asks for patience.
 const CUT: f64 = 0.8;
 
-/// How long a failure stops growth.
-const PAUSE: Duration = Duration::from_secs(2);
+/// The least time between two cuts.
+const BETWEEN_CUTS: Duration = Duration::from_secs(1);
+
+/// The share by which a lane that has been cut grows in a round trip.
+const GROWTH: f64 = 0.05;
+
+/// The share of failing calls above which a lane does not grow.
+const TROUBLED: f64 = 0.1;
+
+/// The weight of the latest call in the share of failing calls.
+const LATEST: f64 = 0.05;
 
 /// The share of a quota below which the lane narrows.
 const SCARCE: f64 = 0.1;
@@ -36,7 +46,8 @@ pub(super) struct Width {
     /// True until the backend first asks for patience.
     doubling: bool,
     cut_at: Option<Instant>,
-    paused_until: Option<Instant>,
+    /// The share of failing calls among the latest ones, each weighing less than the one after it.
+    failing: f64,
 }
 
 impl Width {
@@ -49,8 +60,20 @@ impl Width {
             given: start,
             doubling: true,
             cut_at: None,
-            paused_until: None,
+            failing: 0.0,
         }
+    }
+
+    /// Lets it grow to `most`, if that is more than before; places to add now.
+    pub(super) fn admit(&mut self, most: usize) -> usize {
+        if most > self.most {
+            if self.allowed == self.most {
+                self.allowed = most;
+            }
+            self.most = most;
+            self.wanted = self.wanted.max(most.min(START) as f64);
+        }
+        self.widen()
     }
 
     /// Places to begin with.
@@ -67,20 +90,22 @@ impl Width {
         crowded: bool,
         quota: Option<Quota>,
     ) {
+        let failed = if signal == Signal::Failing { 1.0 } else { 0.0 };
+        self.failing += LATEST * (failed - self.failing);
         match signal {
             Signal::Busy => {
                 self.doubling = false;
                 // Calls that were under way at the last cut say nothing about the narrower lane.
-                if self.cut_at.is_none_or(|cut| started > cut) {
+                let due = |cut| started > cut && now.duration_since(cut) >= BETWEEN_CUTS;
+                if self.cut_at.is_none_or(due) {
                     self.wanted = (self.wanted * CUT).max(1.0);
                     self.cut_at = Some(now);
                 }
             }
-            Signal::Failing => self.paused_until = Some(now + PAUSE),
+            Signal::Failing => {}
             Signal::Fine => {
-                let paused = self.paused_until.is_some_and(|until| now < until);
-                if crowded && !paused {
-                    let step = if self.doubling { 1.0 } else { 1.0 / self.wanted };
+                if crowded && self.failing <= TROUBLED {
+                    let step = if self.doubling { 1.0 } else { GROWTH.max(1.0 / self.wanted) };
                     self.wanted = (self.wanted + step).min(self.most as f64);
                 }
             }
@@ -163,20 +188,43 @@ mod tests {
         round(&mut width, start, 12.0, Signal::Busy);
         assert_eq!(width.places(), 40, "51.2 x 0.8 = 40.96");
         round(&mut width, start, 14.0, Signal::Fine);
-        assert_eq!(width.places(), 41, "one place more a round trip");
+        assert_eq!(width.places(), 42, "40.96 and 40 twentieths are 42.96");
     }
 
     #[test]
-    fn a_failure_stops_growth_for_two_seconds_and_cuts_nothing() {
+    fn many_failures_stop_growth_and_cut_nothing_and_a_few_do_neither() {
         let start = Instant::now();
-        let mut width = Width::new(64);
-        width.learn(start, start, Signal::Failing, true, None);
-        for _ in 0..16 {
-            width.learn(start, after(start, 1.0), Signal::Fine, true, None);
+        let mut width = Width::new(1000);
+        round(&mut width, start, 0.0, Signal::Failing);
+        assert_eq!(width.places(), 16);
+        width.learn(start, start, Signal::Fine, true, None);
+        assert_eq!((width.widen(), width.places()), (0, 16), "16 of 17 calls failed");
+        // One call in fifty fails: a share of 0.02, and 0.07 right after each failure.
+        let mut width = Width::new(1000);
+        for call in 0..500 {
+            let signal = if call % 50 == 0 { Signal::Failing } else { Signal::Fine };
+            width.learn(start, start, signal, true, None);
+            width.widen();
         }
-        assert_eq!((width.widen(), width.places()), (0, 16));
-        round(&mut width, start, 3.0, Signal::Fine);
-        assert_eq!(width.places(), 32);
+        assert_eq!(width.places(), 16 + 490);
+    }
+
+    #[test]
+    fn refusals_within_a_second_of_a_cut_cost_nothing() {
+        let start = Instant::now();
+        let mut width = Width::new(16);
+        for tenth in 0..10 {
+            let began = after(start, 0.1 * f64::from(tenth) + 0.01);
+            width.learn(began, began, Signal::Busy, true, None);
+        }
+        assert_eq!(width.surplus(), 4, "16 x 0.8 = 12.8, once");
+    }
+
+    #[test]
+    fn a_wider_user_of_a_lane_widens_it_and_a_narrower_one_does_not() {
+        let mut width = Width::new(1);
+        assert_eq!((width.admit(8), width.admit(4), width.places()), (7, 0, 8));
+        assert_eq!((width.admit(64), width.places()), (8, 16));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Putting questions to a source before a run: as many at once as the run will ask, or each alone.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinSet};
@@ -67,17 +68,19 @@ async fn ask_batch(
     calls: &Calls,
     batch: &[Question],
 ) -> Result<Vec<Said>, SourceError> {
-    let call = |open: Vec<Question>| {
-        let source = source.clone();
-        async move {
-            match tokio::time::timeout(calls.timeout, source.score(&open)).await {
-                Ok(answers) => Ok(answers.into_vec()),
-                Err(_) => Err(lane::timed_out(calls.timeout)),
-            }
-        }
-    };
-    let answers = lane::retry(calls, batch, call).await;
+    let answers = lane::retry(calls, batch, |open| call(&*source, calls, open)).await;
     batch.iter().zip(answers).map(|(question, answer)| said(question, answer)).collect()
+}
+
+async fn call(
+    source: &dyn RewardSource,
+    calls: &Calls,
+    open: Cow<'_, [Question]>,
+) -> Result<Vec<Result<Vec<Answer>, SourceError>>, SourceError> {
+    match tokio::time::timeout(calls.timeout, source.score(&open)).await {
+        Ok(answers) => Ok(answers.into_vec()),
+        Err(_) => Err(lane::timed_out(calls.timeout)),
+    }
 }
 
 fn said(

@@ -50,7 +50,7 @@ pub async fn checkup(ready: &Ready, place: usize) -> Result<Checkup, ProbeFailur
     let item = match example(ready, place) {
         None => None,
         Some((suite, case, question)) => {
-            let (source, calls) = (&planned.source, &planned.calls);
+            let (source, calls) = (&planned.source, &planned.own_calls());
             let inspection = longest::inspect(source, calls, &question).await;
             let one = std::slice::from_ref(&question);
             let said = ask::ask(source, calls, one, AtOnce::ALONE).await.map_err(unanswered)?.pop();

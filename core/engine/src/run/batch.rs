@@ -1,8 +1,12 @@
 //! One source: its batches under way at once, each asked until answered or given up.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -11,7 +15,7 @@ use tribunal_api::{
 };
 
 use super::queue::Pending;
-use super::{Oversight, RunError, Shared};
+use super::{Oversight, RunError, Shared, Stop};
 use crate::ask::{self, Asked, Manner};
 use crate::cases::Cases;
 use crate::digest::Digest;
@@ -109,7 +113,9 @@ pub(super) async fn ask_source(
     });
     let width = asking.calls.in_flight.unwrap_or(asking.limits.in_flight).max(1);
     let size = asking.calls.batch.unwrap_or(asking.limits.batch).max(1);
-    let overseer: Arc<dyn Overseer> = Arc::new(Oversight(shared.clone()));
+    let given_up = Stop::default();
+    let oversight = Oversight { shared: shared.clone(), given_up: given_up.clone() };
+    let overseer: Arc<dyn Overseer> = Arc::new(oversight);
     let mut queue = queue.into_iter();
     let mut under_way: JoinSet<Result<BatchEnd, RunError>> = JoinSet::new();
     let mut silent = 0;
@@ -127,11 +133,15 @@ pub(super) async fn ask_source(
             Ok(BatchEnd::Done) => silent = 0,
             Ok(BatchEnd::Silent(error)) => {
                 silent += 1;
-                if silent >= BREAK_AFTER {
+                if silent >= BREAK_AFTER && stopped.is_none() {
                     stopped = Some(format!("{silent} calls in a row got no answer: {error}"));
+                    given_up.stop();
                 }
             }
-            Ok(BatchEnd::Over(error)) => stopped = Some(error),
+            Ok(BatchEnd::Over(error)) => {
+                stopped.get_or_insert(error);
+                given_up.stop();
+            }
             Err(error) => {
                 shared.failed.store(true, Ordering::Relaxed);
                 return Err(error);
@@ -173,7 +183,8 @@ async fn ask_batch(
         {
             give_up(&asking, &shared, &sorted.failed);
             return Ok(BatchEnd::Over(format!(
-                "the server now answers as `{now}`, and answered as `{before}` before"
+                "the server now answers as `{now}`, and answered as `{before}` before; \
+                 `run.accept-weak = true` goes on and marks the trials"
             )));
         }
         let Some(worst) = sorted.worst() else { return Ok(BatchEnd::Done) };
@@ -186,7 +197,7 @@ async fn ask_batch(
         let mut wait = Duration::ZERO;
         for (place, error) in sorted.failed {
             // What is built on generators was asked often enough by their lanes.
-            let repeated = asking.lane.is_some() && !shared.halted();
+            let repeated = asking.lane.is_some() && !overseer.halted();
             let patience = &mut open[place].1;
             match patience.next(&asking.calls, &error, place as u64).filter(|_| repeated) {
                 Some(needed) => {
@@ -196,11 +207,18 @@ async fn ask_batch(
                 None => lost.push((place, error)),
             }
         }
-        if shared.halted() {
-            // Not given up: they were asked to stop, and are asked again when the run goes on.
+        if overseer.halted() {
+            // Not lost: the run or the source is to stop, and they are asked again when it goes on.
             return Ok(BatchEnd::Done);
         }
         give_up(&asking, &shared, &lost);
+        let asks = lost.iter().find_map(|(_, error)| lane::too_long_a_wait(&asking.calls, error));
+        if let Some(wait) = asks {
+            return Ok(BatchEnd::Over(format!(
+                "the backend asks to wait {}: go on later, or raise `retry.most` of the recipe",
+                crate::recipe::format_duration(wait)
+            )));
+        }
         if again.is_empty() {
             let silent = |error: &SourceError| !matches!(error, SourceError::Rejected { .. });
             return Ok(match lost.iter().find(|(_, error)| silent(error)) {
@@ -217,7 +235,7 @@ async fn ask_batch(
         });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = shared.stop.wait() => return Ok(BatchEnd::Done),
+            () = overseer.stopped() => return Ok(BatchEnd::Done),
         }
         let mut kept = again.iter().map(|(place, _)| *place).peekable();
         let mut place = 0;
@@ -233,15 +251,9 @@ async fn ask_batch(
 async fn call(asking: &Asking, questions: Vec<Question>) -> Vec<Result<Vec<Answer>, SourceError>> {
     let source = asking.source.clone();
     let count = questions.len();
-    let caller = CALLER.get();
     let asked = async move {
-        let scored = async move { source.score(&questions).await };
-        let task = tokio::spawn(CALLER.scope(caller, scored));
-        let guard = AbortOnDrop(task.abort_handle());
-        let done = task.await;
-        drop(guard);
-        match done {
-            Err(error) => Err(SourceError::Broken { message: panic_text(error) }),
+        match Caught(Box::pin(source.score(&questions))).await {
+            Err(payload) => Err(SourceError::Broken { message: panic_text(&*payload) }),
             Ok(answers) if answers.len() != count => Err(SourceError::Broken {
                 message: format!("{count} questions, {} answers", answers.len()),
             }),
@@ -280,26 +292,28 @@ impl Asking {
     }
 }
 
-/// Ends a call's task when its caller gives it up.
-struct AbortOnDrop(tokio::task::AbortHandle);
+/// A future whose panic is a value.
+struct Caught<'a, T>(Pin<Box<dyn Future<Output = T> + Send + 'a>>);
 
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
+impl<T> Future for Caught<'_, T> {
+    type Output = Result<T, Box<dyn Any + Send>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = AssertUnwindSafe(|| self.0.as_mut().poll(context));
+        // After a panic the future is dropped, not polled again.
+        match catch_unwind(polled) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 }
 
-fn panic_text(error: tokio::task::JoinError) -> String {
-    match error.try_into_panic() {
-        Ok(payload) => {
-            let text = payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned());
-            format!("the source panicked: {}", text.unwrap_or_else(|| "without a message".into()))
-        }
-        Err(error) => error.to_string(),
-    }
+fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    format!("the source panicked: {}", text.unwrap_or_else(|| "without a message".into()))
 }
 
 /// The results of a call: units by their place in the batch.

@@ -34,7 +34,7 @@ impl Wire for Messages {
         let sampling = &prompt.sampling;
         let turns = self.ways.turns(&prompt.turns);
         let (system, dialogue): (Vec<_>, Vec<_>) =
-            turns.into_iter().partition(|turn| turn.role == Role::System);
+            turns.iter().partition(|turn| turn.role == Role::System);
         let mut body = Map::new();
         body.insert("model".to_owned(), model.into());
         body.insert("max_tokens".to_owned(), sampling.max_tokens.into());

@@ -57,8 +57,8 @@ impl Wire for ChatCompletions {
             body.insert("model".to_owned(), model.into());
         }
         let turns = self.ways.turns(&prompt.turns);
-        let message = |turn: Turn| json!({"role": turn.role.as_str(), "content": turn.content});
-        body.insert("messages".to_owned(), turns.into_iter().map(message).collect());
+        let message = |turn: &Turn| json!({"role": turn.role.as_str(), "content": turn.content});
+        body.insert("messages".to_owned(), turns.iter().map(message).collect());
         body.insert(self.limit_key(learned).to_owned(), sampling.max_tokens.into());
         if !learned.drops(Parameter::Temperature) {
             body.insert("temperature".to_owned(), sampling.temperature.into());

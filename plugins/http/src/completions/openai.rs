@@ -104,6 +104,10 @@ impl Wire for Completions {
         self.ways.rendering.fingerprint()
     }
 
+    fn renders_markers(&self) -> bool {
+        true
+    }
+
     fn rendered(&self, prompt: &Prompt) -> Option<Result<String, Failure>> {
         Some(self.ways.rendering.render(&prompt.turns))
     }
