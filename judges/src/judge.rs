@@ -3,6 +3,7 @@
 mod ask;
 mod build;
 mod criteria;
+mod identity;
 mod memory;
 mod read;
 mod record;
@@ -27,7 +28,7 @@ use references::References;
 use settings::{Config, SystemPrompt};
 
 /// Version of the rules of this crate: what is asked and how it is read. A change means that answers may differ.
-const RULES: &str = "1";
+const RULES: &str = "2";
 
 const CARD: Card = Card {
     kind: "judge",
@@ -182,12 +183,23 @@ impl Judge {
 #[async_trait]
 impl RewardSource for Judge {
     fn arity(&self) -> Arity {
-        self.prompt.candidates.arity()
+        let Arity { least, most } = self.prompt.candidates.arity();
+        let fits = |count: &u16| self.reader.check(usize::from(*count)).is_ok();
+        // A form or a parse knows so many labels, or any number of them.
+        let most = match fits(&most) {
+            true => most,
+            false => (least..most).take_while(fits).last().unwrap_or(least),
+        };
+        Arity { least, most }
     }
 
     fn reads(&self) -> Reads {
         let by_topic = matches!(&self.criteria, Criteria::Given(texts) if texts.reads_topic());
-        if by_topic || self.prompt.reads_topic() { Reads::Subset } else { Reads::Text }
+        let writing = self.criteria == Criteria::SelfGenerated && self.prompt.criteria_read_topic();
+        match by_topic || writing || self.prompt.reads_topic() {
+            true => Reads::Subset,
+            false => Reads::Text,
+        }
     }
 
     fn draws(&self) -> bool {
@@ -222,17 +234,7 @@ impl RewardSource for Judge {
 
     async fn identify(&self) -> Result<Identity, SourceError> {
         let generator = self.generator.identify().await?;
-        let mut hasher = blake3::Hasher::new();
-        let criteria = match &self.criteria {
-            Criteria::None => "none",
-            Criteria::SelfGenerated => "self-generated",
-            Criteria::Given(texts) => texts.digest.as_str(),
-        };
-        let references = self.references.as_ref().map_or("", |all| all.digest.as_str());
-        for part in [RULES, self.prompt.digest(), criteria, references] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
-        }
-        let digest = hasher.finalize().to_hex();
+        let digest = self.digest();
         Ok(Identity {
             name: format!("{} with the prompt {}", generator.name, self.prompt.name),
             fingerprint: format!("{} {}", generator.fingerprint, &digest[..32]),

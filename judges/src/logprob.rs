@@ -1,12 +1,16 @@
 //! Scores from the probabilities of labels: how likely each label was at the place where the verdict stands.
 //!
-//! The place is the last token of the reply that reads as a label, or the only token. What else might have stood there
-//! is sorted by label, whatever its case and the white space and punctuation around it; the probabilities of one label
-//! are summed. A score is then the expectation over labels: `[p(A), p(B)]` divided by their sum for a pair, with half of
-//! a tie's share each; `p(yes) / (p(yes) + p(no))` for a yes or no; `sum of r p(r) / sum of p(r)` for ratings.
+//! The place is the only token of the reply; of a longer reply whose verdict comes first (`reasoning = "after"`), the
+//! label that it begins with; else the label that stands alone on the last line. What else might have stood there is
+//! sorted by label, whatever its case and the white space and punctuation around it; the probabilities of one label are
+//! summed. A score is then the expectation over labels: `[p(A), p(B)]` divided by their sum for a pair, with half of a
+//! tie's share each; `p(yes) / (p(yes) + p(no))` for a yes or no; `sum of r p(r) / sum of p(r)` for ratings.
+
+mod place;
 
 use tribunal_api::Token;
 
+use crate::prompt::Reasoning;
 use crate::verdict::Label;
 
 /// What the probabilities of labels say.
@@ -14,12 +18,15 @@ use crate::verdict::Label;
 pub struct Expected {
     /// One score per candidate, in the order shown: the expectation over labels.
     pub scores: Vec<f64>,
-    /// Probability on all labels together, above 0 to about 1. Little mass says that the judge meant to write
+    /// Probability on all labels together, [`LEAST_MASS`] to about 1. Little mass says that the judge meant to write
     /// something else.
     pub mass: f64,
     /// Each label's share of the mass, in the form's order; 0 for labels that the backend does not list.
     pub shares: Vec<(String, f64)>,
 }
+
+/// Probability on all labels together below which there is no expectation: the judge was about to write something else.
+pub const LEAST_MASS: f64 = 0.05;
 
 /// Share of the mass below which a label that may be the start of another one does no harm.
 const NEGLIGIBLE: f64 = 0.001;
@@ -47,14 +54,21 @@ pub fn variants(labels: &[Label]) -> Vec<String> {
     all
 }
 
-/// The expectation over labels at the place of the verdict.
+/// The expectation over labels at the place of the verdict. `mark` is what the prompt may ask for around a label, with
+/// `{label}` or `{number}` in its place.
 ///
 /// # Errors
 ///
-/// Why there is none, for a person: no token reads as a label, no label is listed, or a label is split into tokens so
-/// that its probability cannot be told from that of another one (`1` and `10`).
-pub fn expected(labels: &[Label], tokens: &[Token]) -> Result<Expected, String> {
-    let token = place_of_verdict(labels, tokens)?;
+/// Why there is none, for a person: no label stands where the verdict belongs, the labels listed there hold too little
+/// of the probability, or a label is split into tokens so that its probability cannot be told from that of another one
+/// (`1` and `10`).
+pub fn expected(
+    labels: &[Label],
+    tokens: &[Token],
+    reasoning: Reasoning,
+    mark: &str,
+) -> Result<Expected, String> {
+    let token = place::of_verdict(labels, tokens, reasoning, mark)?;
     let mut seen: Vec<(&str, f64)> = vec![(&token.text, token.logprob)];
     for (text, logprob) in &token.others {
         if !seen.iter().any(|(known, _)| known == text) {
@@ -68,8 +82,12 @@ pub fn expected(labels: &[Label], tokens: &[Token]) -> Result<Expected, String> 
         }
     }
     let mass: f64 = found.iter().sum();
-    if mass <= 0.0 {
-        return Err("no label is among the likeliest tokens".to_owned());
+    if mass < LEAST_MASS {
+        return Err(format!(
+            "the labels hold only {mass:.4} of the probability where `{}` stands: let the prompt ask for the label alone, \
+             or take another readout",
+            token.text.trim()
+        ));
     }
     check_starts(labels, &found, mass)?;
     let candidates = labels.first().map_or(0, |label| label.scores.len());
@@ -87,56 +105,6 @@ pub fn expected(labels: &[Label], tokens: &[Token]) -> Result<Expected, String> 
 /// Servers report -9999 or less for what cannot happen; a number that is none counts as such.
 fn probability(logprob: f64) -> f64 {
     if logprob.is_nan() { 0.0 } else { logprob.min(0.0).exp() }
-}
-
-/// The token where the last label of the reply stands; the only token, whatever it is.
-fn place_of_verdict<'a>(labels: &[Label], tokens: &'a [Token]) -> Result<&'a Token, String> {
-    if let [only] = tokens {
-        return Ok(only);
-    }
-    let words = words(tokens);
-    let reads = |word: &&std::ops::Range<usize>, exactly: bool| {
-        let text: String =
-            tokens[(*word).clone()].iter().map(|token| token.text.as_str()).collect();
-        match exactly {
-            true => labels.iter().any(|label| bare(&label.text) == bare(&text)),
-            false => label_of(labels, &text).is_some(),
-        }
-    };
-    // "a" is a word of English: a label in its own case is the verdict wherever there is one.
-    let last = words
-        .iter()
-        .rev()
-        .find(|word| reads(word, true))
-        .or_else(|| words.iter().rev().find(|word| reads(word, false)));
-    match last {
-        Some(word) if word.len() == 1 => Ok(&tokens[word.start]),
-        Some(word) => {
-            let parts: Vec<&str> =
-                tokens[word.clone()].iter().map(|token| token.text.as_str()).collect();
-            Err(format!(
-                "the label `{}` is split into {} tokens: name labels of one token each",
-                parts.concat().trim(),
-                parts.len()
-            ))
-        }
-        None => Err("no token of the reply reads as a label".to_owned()),
-    }
-}
-
-/// Runs of tokens without white space or punctuation between them. Tokens of punctuation stand alone.
-fn words(tokens: &[Token]) -> Vec<std::ops::Range<usize>> {
-    let mut words: Vec<std::ops::Range<usize>> = Vec::new();
-    for (place, token) in tokens.iter().enumerate() {
-        let joins = token.text.chars().next().is_some_and(char::is_alphanumeric)
-            && place > 0
-            && tokens[place - 1].text.chars().next_back().is_some_and(char::is_alphanumeric);
-        match words.last_mut() {
-            Some(word) if joins => word.end = place + 1,
-            _ => words.push(place..place + 1),
-        }
-    }
-    words
 }
 
 /// The label that a text says, whatever its case and what is around it; in its own case if two labels differ in case.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
-use tribunal_api::Role;
+use tribunal_api::{Role, settings};
 
 use crate::fence::FenceStyle;
 use crate::transcript::{Headings, LABEL};
@@ -48,6 +48,8 @@ pub struct JudgePrompt {
     env: Environment<'static>,
     /// Slots of the turns that ask for a verdict.
     used: BTreeSet<String>,
+    /// Slots of the turns that ask for criteria.
+    used_for_criteria: BTreeSet<String>,
     /// Slots of all turns.
     wanted: BTreeSet<String>,
     shows_transcripts: bool,
@@ -64,6 +66,8 @@ pub struct JudgePrompt {
 struct Turn {
     role: Role,
     template: String,
+    /// The slots that it uses.
+    used: BTreeSet<String>,
 }
 
 /// Turns for some topics.
@@ -97,10 +101,17 @@ impl JudgePrompt {
     pub fn read(place: &str, text: &str) -> Result<Self, FileFault> {
         let file: PromptFile =
             toml::from_str(text).map_err(|error| FileFault::of_toml(place, text, &error))?;
-        if let Some(fault) = file.verdict.faults().into_iter().next() {
+        let most = match file.candidates {
+            Candidates::One => 1,
+            Candidates::Two => 2,
+            // So many candidates have a letter of their own.
+            Candidates::Many => 26,
+        };
+        if let Some(fault) = file.verdict.faults(most).into_iter().next() {
             let message = format!("{} in `{}`", fault.message, fault.key);
             return Err(FileFault::new(place, message).with_hint(fault.hint));
         }
+        check_sampling(place, text, &file.sampling)?;
         let mut building = Building::new(place, text, file.candidates);
         let turns = building.turns("turns", &file.turns)?;
         let mut variants = Vec::new();
@@ -125,6 +136,7 @@ impl JudgePrompt {
             digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
             env: building.env,
             used: used_in_turns,
+            used_for_criteria: slots_in(&self_criteria),
             wanted: building.used,
             shows_transcripts: text.contains("transcript"),
             turns,
@@ -161,12 +173,43 @@ impl JudgePrompt {
         !self.variants.is_empty() || self.uses("topic")
     }
 
+    /// True when the turns that ask for criteria depend on the item's topic.
+    pub fn criteria_read_topic(&self) -> bool {
+        self.used_for_criteria.contains("topic")
+    }
+
+    /// True when some turn of the judgment is the system's.
+    pub fn has_system(&self) -> bool {
+        self.all_turns().any(|turns| turns.iter().any(|turn| turn.role == Role::System))
+    }
+
+    /// The slots that a system turn of the judgment uses and no other turn beside it does.
+    pub fn slots_of_system_alone(&self) -> BTreeSet<String> {
+        let alone = self.all_turns().flat_map(|turns| {
+            let (system, others): (Vec<&Turn>, Vec<&Turn>) =
+                turns.iter().partition(|turn| turn.role == Role::System);
+            let elsewhere = |slot: &&String| others.iter().any(|turn| turn.used.contains(*slot));
+            let slots = system.into_iter().flat_map(|turn| &turn.used);
+            slots.filter(|slot| !elsewhere(slot)).cloned().collect::<Vec<String>>()
+        });
+        alone.collect()
+    }
+
+    /// The turns of the judgment, and those of every variant.
+    fn all_turns(&self) -> impl Iterator<Item = &Vec<Turn>> {
+        std::iter::once(&self.turns).chain(self.variants.iter().map(|variant| &variant.turns))
+    }
+
     fn turns_for(&self, topic: Option<&str>) -> &[Turn] {
         let fits = |variant: &&Variant| {
             topic.is_some_and(|topic| variant.topics.iter().any(|one| one == topic))
         };
         self.variants.iter().find(fits).map_or(&self.turns, |variant| &variant.turns)
     }
+}
+
+fn slots_in(turns: &[Turn]) -> BTreeSet<String> {
+    turns.iter().flat_map(|turn| turn.used.iter().cloned()).collect()
 }
 
 /// A prompt's templates while they are read.
@@ -208,8 +251,8 @@ impl<'a> Building<'a> {
                 self.place,
                 self.file,
             )?;
-            self.used.extend(used);
-            turns.push(Turn { role: text.role, template });
+            self.used.extend(used.iter().cloned());
+            turns.push(Turn { role: text.role, template, used });
         }
         Ok(turns)
     }
@@ -225,6 +268,30 @@ impl<'a> Building<'a> {
         let turns = self.turns("self-criteria.turns", &ours.turns);
         (self.place, self.file) = (place, file);
         turns
+    }
+}
+
+/// The ranges that hold for `sampling` in recipes.
+fn check_sampling(place: &str, text: &str, sampling: &Drawing) -> Result<(), FileFault> {
+    let line = text
+        .lines()
+        .position(|line| line.trim_start().trim_start_matches('[').starts_with("sampling"));
+    let fault = |key: &str, message: &str| {
+        Err(FileFault::new(place, format!("{message} in `{key}`")).in_line(line.map(|at| at + 1)))
+    };
+    let numbers =
+        [("sampling.temperature", sampling.temperature), ("sampling.top-p", sampling.top_p)];
+    for (key, number) in numbers {
+        if let Some(number) = number.filter(|number| !number.is_finite()) {
+            return fault(key, &format!("`{number}` is not a finite number"));
+        }
+    }
+    let value = serde_json::to_value(sampling).unwrap_or_default();
+    match settings::check(&settings::schema_of::<Drawing>(), &value).into_iter().next() {
+        Some(wrong) => {
+            fault(&format!("sampling.{}", settings::dotted(&wrong.path)), &wrong.message)
+        }
+        None => Ok(()),
     }
 }
 

@@ -25,6 +25,8 @@ use tribunal_api::Grammar;
 
 use marker::Marker;
 
+pub(crate) use token::behind_thinking;
+
 pub use check::FormFault;
 pub use form::{JsonForm, LabelForm, LetterForm, NumberForm, VerdictForm};
 

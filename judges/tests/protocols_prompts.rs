@@ -45,7 +45,7 @@ fn text_of(turns: &[Turn]) -> String {
 fn every_built_in_prompt_can_be_filled_with_every_readout_and_reasoning() {
     let modes = [Reasoning::None, Reasoning::Before, Reasoning::After, Reasoning::Native];
     for prompt in prompts() {
-        assert_eq!(prompt.form.faults(), [], "{}", prompt.name);
+        assert_eq!(prompt.form.faults(prompt.candidates.some()), [], "{}", prompt.name);
         assert!(!prompt.source.is_empty());
         assert!(prompt.form.default_readout().is_some(), "{}", prompt.name);
         for readout in prompt.form.readouts() {

@@ -40,7 +40,7 @@ pub struct TokenizerConfig {
     /// The chat templates; a single one is named `default`.
     pub templates: Vec<NamedTemplate>,
     path: PathBuf,
-    adds_bos: bool,
+    adds_bos: Option<bool>,
 }
 
 /// A chat template's text under its name.
@@ -78,12 +78,13 @@ impl TokenizerConfig {
         let class = config.get("tokenizer_class").and_then(Value::as_str).map(str::to_owned);
         let bos_token = tokens.remove("bos_token");
         let adds_bos = match (&bos_token, add_bos_token) {
-            (None, _) => false,
-            (Some(_), Some(adds)) => adds,
-            (Some(token), None) => match file_adds(&folder.join(TOKENIZER), token)? {
-                Some(adds) => adds,
-                None => class.as_deref().is_some_and(class_adds),
-            },
+            (None, _) if config.contains_key("bos_token") => Some(false),
+            (_, Some(adds)) => Some(adds),
+            (None, None) => None,
+            (Some(token), None) => {
+                let by_file = file_adds(&folder.join(TOKENIZER), token)?;
+                by_file.or_else(|| by_class(class.as_deref()))
+            }
         };
         Ok(Self {
             bos_token,
@@ -121,17 +122,18 @@ impl TokenizerConfig {
 
     /// Whether the tokenizer puts its begin token before a text when special tokens are added.
     ///
-    /// `add_bos_token` decides; without it the steps in `tokenizer.json` do; without that file the class.
-    pub fn adds_bos(&self) -> bool {
+    /// `add_bos_token` decides; without it the steps in `tokenizer.json` do; without that file the class. `None` when
+    /// none of them says it: a tokenizer of the general class does what its `tokenizer.json` says.
+    pub fn adds_bos(&self) -> Option<bool> {
         self.adds_bos
     }
 
-    /// Whether this rendered text begins with the begin token and the tokenizer would add another one.
+    /// Whether this rendered text begins with the begin token and the tokenizer is known to add another one.
     ///
     /// Such a text must be tokenized without adding special tokens.
     pub fn doubles_bos(&self, rendered: &str) -> bool {
         let bos = self.bos_token.as_deref().filter(|bos| !bos.is_empty());
-        self.adds_bos && bos.is_some_and(|bos| rendered.starts_with(bos))
+        self.adds_bos == Some(true) && bos.is_some_and(|bos| rendered.starts_with(bos))
     }
 
     /// Special tokens that the settings name, by the key that templates know them under.
@@ -145,6 +147,12 @@ impl TokenizerConfig {
         let named = named.into_iter().filter_map(|(key, text)| Some((key, text.as_deref()?)));
         named.chain(self.other_tokens.iter().map(|(key, text)| (key.as_str(), text.as_str())))
     }
+}
+
+/// What the class of a tokenizer says; nothing when it is the general one or none is named.
+fn by_class(class: Option<&str>) -> Option<bool> {
+    let class = class.filter(|class| !class.starts_with("PreTrainedTokenizer"))?;
+    Some(class_adds(class))
 }
 
 fn read_text(path: &Path) -> Result<String, TemplateError> {

@@ -139,17 +139,18 @@ impl Calls<'_> {
     ) -> Result<(), SourceError> {
         let reader = &self.judge.reader;
         let candidates = self.question.arity();
-        draft.reading = reader.read(text, &text.text, candidates);
-        draft.replied(text, &text.text);
+        let first = reader.reply(text);
+        draft.reading = reader.read(text, first, candidates);
+        draft.replied(text, first);
         let Some(follow_up) = reader.form.follow_up().filter(|_| draft.reading.missing) else {
             return Ok(());
         };
         let mut turns = prompt.turns.clone();
-        turns.extend([Turn::assistant(text.text.as_str()), Turn::user(follow_up)]);
+        turns.extend([Turn::assistant(first), Turn::user(follow_up)]);
         let second = Prompt { turns, seeds: vec![seed], ..prompt.clone() };
         let Called::Completed(completion) = self.call(&second).await? else { return Ok(()) };
         let said = &completion.texts[0];
-        let whole = format!("{}\n{}", text.text, said.text);
+        let whole = format!("{first}\n{}", reader.reply(said));
         draft.pay(&completion, 0);
         draft.step("verdict", text);
         draft.step("follow-up", said);

@@ -8,10 +8,10 @@ use super::criteria::{Criteria, Texts};
 use super::memory::Memory;
 use super::read::Reader;
 use super::references::References;
-use super::settings::Config;
+use super::settings::{Config, SystemPrompt};
 use super::{CRITERIA_TOKENS, Judge, MAX_TOKENS, Stated};
 use crate::builtin;
-use crate::prompt::{Drawing, FileFault, JudgePrompt, Reasoning};
+use crate::prompt::{ChatMarkers, Drawing, FileFault, JudgePrompt, Reasoning};
 use crate::verdict::{Parse, Readout};
 
 /// Words of the setting `criteria` that are no path.
@@ -44,10 +44,17 @@ pub(super) fn judge(config: Config, context: &dyn Context) -> Result<Judge, Sett
     let criteria_sampling =
         drawn(config.criteria_sampling.as_ref(), &Drawing::default(), None, CRITERIA_TOKENS);
     let sampling = drawn(config.sampling.as_ref(), &prompt.sampling, shortest, MAX_TOKENS);
+    let constrain = constrain(&config, &reader)?;
+    let system_prompt = system_prompt(&config, &prompt, &criteria)?;
     let generator = context.generator(&config.generator)?;
+    // Where turns and markers become one text on our side, a marker in a candidate would end its turn.
+    let usual = match generator.renders_markers() {
+        true => ChatMarkers::Break,
+        false => ChatMarkers::Keep,
+    };
     let mut judge = Judge {
         generator,
-        constrain: config.constrain.unwrap_or(reader.readout == Readout::Json) && closed(&reader),
+        constrain,
         prompt,
         reader,
         criteria,
@@ -56,8 +63,8 @@ pub(super) fn judge(config: Config, context: &dyn Context) -> Result<Judge, Sett
         criteria_sampling,
         re_ask: config.re_ask,
         examples,
-        system_prompt: config.system_prompt,
-        chat_markers: config.chat_markers,
+        system_prompt,
+        chat_markers: config.chat_markers.unwrap_or(usual),
         keep_prompt: config.keep_prompt,
         shows_history: true,
         memory: Memory::default(),
@@ -148,6 +155,10 @@ fn reader(config: &Config, prompt: &JudgePrompt) -> Result<Reader, SettingsError
             .filter(|one| prompt.form.fits(*one, candidates).is_ok())
             .map(|one| one.word().to_owned())
             .collect();
+        if known.is_empty() {
+            let hint = "let `candidates` and `[verdict]` of the prompt file agree";
+            return Err(SettingsError::of_key("prompt", why).with_hint(hint));
+        }
         let hint = format!("choose one of: {}", known.join(", "));
         return Err(SettingsError::of_key("readout", why).with_hint(hint));
     }
@@ -170,7 +181,10 @@ fn reader(config: &Config, prompt: &JudgePrompt) -> Result<Reader, SettingsError
             return Err(SettingsError::of_key("parse", message)
                 .with_hint(format!("choose one of: {}", known.join(", "))));
         }
+        // Probabilities are not read from text, so that no parse makes a difference.
+        Some(_) if readout == Readout::LabelLogprob => Parse::Strict,
         Some(parse) => parse,
+        None if readout == Readout::LabelLogprob => Parse::Strict,
         None if prompt.form.parse.reads(readout, candidates) => prompt.form.parse,
         None => Parse::Strict,
     };
@@ -207,6 +221,49 @@ fn examples(config: &Config, prompt: &JudgePrompt, reader: &Reader) -> Result<bo
         }
         Some(on) => Ok(on),
         None => Ok(prompt.has_examples() && fits),
+    }
+}
+
+/// Whether the backend is told the shape of the verdict.
+fn constrain(config: &Config, reader: &Reader) -> Result<bool, SettingsError> {
+    match config.constrain {
+        Some(true) if !closed(reader) => {
+            let message = format!(
+                "a reply of a given shape has no room for the reasoning `{}`",
+                reader.reasoning.as_str()
+            );
+            Err(SettingsError::of_key("constrain", message).with_hint(
+                "set `reasoning` to `none` or `native`, or take the readout `json` with a `reason` in the prompt's form",
+            ))
+        }
+        Some(on) => Ok(on),
+        None => Ok(reader.readout == Readout::Json && closed(reader)),
+    }
+}
+
+/// What becomes of the system turn. One that says what no other turn does cannot be left out, and where there is none
+/// every treatment is the same.
+fn system_prompt(
+    config: &Config,
+    prompt: &JudgePrompt,
+    criteria: &Criteria,
+) -> Result<SystemPrompt, SettingsError> {
+    let alone = prompt.slots_of_system_alone();
+    let idle = |slot: &str| match slot {
+        "criteria" => *criteria == Criteria::None,
+        "reference" => config.references.is_none(),
+        "reasoning" | "fence_note" | "noun" | "mode" | "multi_turn" | "count" | "labels" => true,
+        "scale_low" | "scale_high" | "topic" | "examples" => true,
+        _ => false,
+    };
+    match (config.system_prompt, alone.iter().find(|slot| !idle(slot))) {
+        (SystemPrompt::Drop, Some(slot)) => {
+            let message = format!("only the system turn of `{}` holds `{slot}`", prompt.place());
+            Err(SettingsError::of_key("system-prompt", message)
+                .with_hint("take `merge`, which puts the system turn before the first user turn"))
+        }
+        _ if !prompt.has_system() => Ok(SystemPrompt::Keep),
+        (treatment, _) => Ok(treatment),
     }
 }
 

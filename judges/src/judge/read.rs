@@ -2,8 +2,9 @@
 //!
 //! A reply that was cut by the token limit and holds no verdict is truncated. One that holds a verdict counts when the
 //! verdict cannot have been still to come or still unfinished: reasoning comes before the verdict in mode `before`, so a
-//! cut reply was cut before its verdict, and a number at the very end may lack digits. A closed JSON object is finished.
-//! The published parses do not look at why a reply ended.
+//! cut reply was cut before its verdict, and a label or number at the very end may lack its rest unless its mark is
+//! closed. A closed JSON object is finished. The published parses do not look at why a reply ended. A cut reply that
+//! counts has the part `cut`.
 
 use std::collections::BTreeMap;
 
@@ -68,6 +69,15 @@ impl Reader {
         }
     }
 
+    /// What is read of a text: the whole reply where the protocol does not tell thinking from the reply, else what is
+    /// left without the thinking that stood inside it.
+    pub(super) fn reply<'t>(&self, text: &'t Text) -> &'t str {
+        match &text.whole {
+            Some(whole) if self.parse.is_published() => whole,
+            _ => &text.text,
+        }
+    }
+
     /// Reads `reply`, which is the text itself, or what a first turn and its follow-up said together.
     pub(super) fn read(&self, text: &Text, reply: &str, candidates: usize) -> Reading {
         let cut = text.finish == Finish::Length;
@@ -78,23 +88,24 @@ impl Reader {
             return self.read_probabilities(text, candidates);
         }
         if reply.trim().is_empty() {
-            return match cut {
-                true => Reading::abstained(
-                    Reason::Truncated,
-                    "the token limit was reached before the reply began",
-                ),
-                false => Reading::abstained(Reason::Unreadable, "the reply is empty"),
+            let (reason, note) = match cut {
+                true => (Reason::Truncated, "the token limit was reached before the reply began"),
+                false => (Reason::Unreadable, "the reply is empty"),
             };
+            return Reading { missing: true, ..Reading::abstained(reason, note) };
         }
-        let verdict = self.form.read(self.readout, self.parse, reply, candidates);
+        let verdict = self.verdict(self.parse, text, reply, candidates);
         let (seen, missing) = match verdict {
-            Verdict::Scores(scores) if cut && self.may_be_unfinished(reply) => {
-                let note = format!("cut behind what reads as {scores:?}");
+            Verdict::Scores(scores) if cut && self.may_be_unfinished(text, reply, &scores) => {
+                let note =
+                    format!("cut behind what reads as {scores:?}: raise `sampling.max-tokens`");
                 return Reading::abstained(Reason::Truncated, note);
             }
             Verdict::Scores(scores) => match scored(&scores, candidates) {
                 Some(scored) => {
-                    return Reading { scored, ..Reading::abstained(Reason::Unreadable, "") };
+                    let cut = cut.then(|| ("cut".to_owned(), vec![1.0; candidates]));
+                    let parts = cut.into_iter().collect();
+                    return Reading { scored, parts, ..Reading::abstained(Reason::Unreadable, "") };
                 }
                 None => (format!("{scores:?} are not {candidates} finite scores"), false),
             },
@@ -117,7 +128,7 @@ impl Reader {
             return Reading::abstained(Reason::Truncated, short(&text.text));
         }
         let labels = self.form.labels(self.readout, candidates);
-        match logprob::expected(&labels, &text.tokens) {
+        match logprob::expected(&labels, &text.tokens, self.reasoning, self.form.mark()) {
             Ok(expected) => match scored(&expected.scores, candidates) {
                 Some(scored) => Reading {
                     scored,
@@ -133,17 +144,33 @@ impl Reader {
         }
     }
 
-    /// Whether a verdict in a reply that was cut may be another one than the judge was about to give.
-    fn may_be_unfinished(&self, reply: &str) -> bool {
-        match (self.parse, self.readout) {
-            (Parse::Strict | Parse::Lenient, Readout::Json) => false,
-            (Parse::Strict | Parse::Lenient, readout) => {
-                let open_number = readout == Readout::Number
-                    && reply.ends_with(|last: char| last.is_ascii_digit() || last == '.');
-                self.reasoning == Reasoning::Before || open_number
-            }
-            _ => false,
+    /// What a reply says. Where the backend has told the reasoning apart, tags of thinking in the reply are quoted.
+    fn verdict(&self, parse: Parse, text: &Text, reply: &str, candidates: usize) -> Verdict {
+        match text.reasoning {
+            Some(_) => self.form.read_said(self.readout, parse, reply, candidates),
+            None => self.form.read(self.readout, parse, reply, candidates),
         }
+    }
+
+    /// Whether a verdict in a reply that was cut may be another one than the judge was about to give.
+    fn may_be_unfinished(&self, text: &Text, reply: &str, scores: &[f64]) -> bool {
+        if self.parse.is_published() || self.readout == Readout::Json {
+            return false;
+        }
+        if self.reasoning == Reasoning::Before {
+            return true;
+        }
+        let ends_inside = reply.trim_end_matches([' ', '\t']).ends_with(|last: char| {
+            last.is_alphanumeric() || (self.readout == Readout::Number && last == '.')
+        });
+        let says_so = |parse, reply: &str| {
+            let verdict = self.verdict(parse, text, reply, scores.len());
+            matches!(verdict, Verdict::Scores(said) if said == scores)
+        };
+        let in_closed_mark = || self.form.is_closed(self.readout) && says_so(Parse::Strict, reply);
+        let before_last_line =
+            || reply.rsplit_once('\n').is_some_and(|(before, _)| says_so(self.parse, before));
+        ends_inside && !in_closed_mark() && !before_last_line()
     }
 }
 

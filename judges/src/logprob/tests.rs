@@ -2,6 +2,13 @@
 
 use super::*;
 
+const MARK: &str = "[[{label}]]";
+
+/// The expectation of a reply that holds the verdict alone or at its end.
+fn expected(labels: &[Label], tokens: &[Token]) -> Result<Expected, String> {
+    super::expected(labels, tokens, Reasoning::Before, MARK)
+}
+
 fn label(text: &str, scores: &[f64]) -> Label {
     Label { text: text.to_owned(), scores: scores.to_vec() }
 }
@@ -75,38 +82,106 @@ fn a_ten_that_may_be_split_is_no_number_unless_it_is_seen_whole_or_does_not_matt
     // 0.0005 of the mass on 1 moves an expectation by less than 0.005.
     let little = [token("7", 0.9995, &[("1", 0.0005)])];
     assert!(expected(&scale(10), &little).is_ok());
-    let written = [token("rating", 0.9, &[]), token(" 1", 0.9, &[]), token("0", 0.9, &[])];
+    let written = [token("Rating:", 0.9, &[]), token(" 1", 0.9, &[]), token("0", 0.9, &[])];
     let why = expected(&scale(10), &written).unwrap_err();
-    assert!(why.contains("`10` is split into 2 tokens"), "{why}");
+    assert!(why.contains("split into 2 tokens"), "{why}");
+}
+
+/// A reply of these tokens. A label has half of the probability, and the other label a quarter.
+fn reply(tokens: &[&str]) -> Vec<Token> {
+    let other = |text: &str| if bare(text).eq_ignore_ascii_case("A") { "B" } else { "A" };
+    tokens.iter().map(|text| token(text, 0.5, &[(other(text), 0.25)])).collect()
 }
 
 #[test]
-fn the_last_label_of_the_reply_is_the_place() {
-    let tokens = [
-        token("Answer", 0.9, &[]),
-        token(" A", 0.9, &[("B", 0.05)]),
-        token(" is", 0.9, &[]),
-        token(" worse", 0.9, &[]),
-        token(":", 0.9, &[]),
-        token(" [[", 0.9, &[]),
-        token("B", 0.75, &[("A", 0.25)]),
-        token("]]", 0.9, &[]),
-        token(" a", 0.9, &[]),
-        token(" word", 0.9, &[]),
+fn the_verdict_stands_first_or_alone_on_the_last_line_and_nowhere_else() {
+    use Reasoning::{After, Before, Native, None};
+    // A third of the mass is the other label's: 0.25 / 0.75.
+    let (a, b) = (Some(0), Some(1));
+    let table: [(Reasoning, &[&str], Option<usize>, &str); 24] = [
+        (
+            After,
+            &["B", "\n", "Because", " Response", " A", " is", " wrong"],
+            b,
+            "what follows is no verdict",
+        ),
+        (After, &["**", "B", "**", "\n", "A", " is", " wrong"], b, "marks may stand before it"),
+        (After, &["[[", "A", "]]", ".", " B", " fails"], a, "brackets too"),
+        (After, &["I", " prefer", " A", "\n"], Option::None, "words may not"),
+        (
+            After,
+            &["A", " better", " plan", " is", " B", "'s"],
+            Option::None,
+            "an article is no label",
+        ),
+        (After, &["A", " is", " better"], a, "a label is"),
+        (
+            Before,
+            &["**", "B", "**", " is", " better", " than", " A"],
+            Option::None,
+            "a sentence is no label",
+        ),
+        (Before, &["A", " is", " worse", ".", "\n\n", "[[", "B", "]]"], b, "in the prompt's mark"),
+        (Before, &["x", "\n", "B"], b, "alone"),
+        (Before, &["x", "\n", " **", "B", "**", ".\n"], b, "with emphasis and a full stop"),
+        (Before, &["A", "\n", "B", "\n"], b, "the last line counts"),
+        (Before, &["Verdict", ":", " A"], a, "behind a cue"),
+        (Before, &["My", " final", " answer", ":", " B"], b, "behind a longer cue"),
+        (Before, &["Wrong", " answer", ":", " B"], Option::None, "a cue that is turned"),
+        (Before, &["[[", "B", "]]", " a", " word"], Option::None, "something stands behind it"),
+        (Before, &["A", " or", " B"], Option::None, "no choice"),
+        (Before, &["B", "\n", "A", "nswer"], Option::None, "a letter inside a word is no label"),
+        (
+            Before,
+            &["[[", "A", "]]", "\n", "That", " is", " all"],
+            Option::None,
+            "the last line says nothing",
+        ),
+        (Native, &["So", ":", "\n", "A"], a, "native reasoning reads as before"),
+        (Native, &["<think>", "A", "</think>", "\n", "B"], b, "thinking is not read"),
+        (None, &["A", "<|im_end|>"], a, "what ends a reply is no part of it"),
+        (None, &[" B", "."], b, "a full stop"),
+        (None, &["I", " choose", " A"], Option::None, "a sentence"),
+        (None, &["B", "\n\n", "</s>"], b, "another end"),
     ];
-    let found = expected(&pair(), &tokens).unwrap();
-    assert!(near(found.scores[0], 0.25), "{found:?}");
+    let mut wrong = Vec::new();
+    for (reasoning, tokens, winner, why) in table {
+        let found = super::expected(&pair(), &reply(tokens), reasoning, MARK);
+        let read = found.as_ref().ok().map(|found| usize::from(found.scores[1] > 0.5));
+        let shares = found.as_ref().map_or(true, |found| {
+            near(found.scores[0].max(found.scores[1]), 2.0 / 3.0) && near(found.mass, 0.75)
+        });
+        if read != winner || !shares {
+            wrong.push(format!("{reasoning:?} {tokens:?}: {found:?} ({why})"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
-fn a_letter_inside_a_word_is_no_label() {
-    let tokens = [
-        token("B", 0.9, &[]),
-        token("\n", 0.9, &[]),
-        token("A", 0.9, &[]),
-        token("nswer", 0.9, &[]),
-    ];
-    assert!(near(expected(&pair(), &tokens).unwrap().scores[1], 1.0));
+fn the_prompt_s_own_mark_and_numbers_are_places_too() {
+    let tokens = [token("[RESULT]", 0.9, &[]), token(" 4", 0.5, &[("5", 0.25)])];
+    let read = |reasoning| super::expected(&scale(5), &tokens, reasoning, "[RESULT] {number}");
+    // (4 x 0.5 + 5 x 0.25) / 0.75 = 13 / 3.
+    assert!(near(read(Reasoning::Before).unwrap().scores[0], 13.0 / 3.0));
+    assert!(read(Reasoning::After).is_err(), "a word stands before it");
+    for parts in [["4", ".", "5"], ["4", "/", "5"]] {
+        let tokens: Vec<Token> = parts.iter().map(|text| token(text, 0.9, &[])).collect();
+        for reasoning in [Reasoning::After, Reasoning::Before] {
+            assert!(super::expected(&scale(5), &tokens, reasoning, MARK).is_err(), "{parts:?}");
+        }
+    }
+}
+
+#[test]
+fn labels_that_hold_little_of_the_probability_are_no_verdict() {
+    // 0.03 + 0.019 = 0.049 is too little, 0.03 + 0.02 is just enough.
+    let little = [token("The", 0.9, &[("A", 0.03), ("B", 0.019)])];
+    let why = expected(&pair(), &little).unwrap_err();
+    assert!(why.starts_with("the labels hold only 0.0490 of the probability"), "{why}");
+    assert!(why.contains("ask for the label alone"), "{why}");
+    let enough = [token("The", 0.9, &[("A", 0.03), ("B", 0.0201)])];
+    assert!(expected(&pair(), &enough).is_ok());
 }
 
 #[test]

@@ -80,11 +80,11 @@ impl JudgePrompt {
         question: &Question,
         filling: &Filling<'_>,
     ) -> Result<Vec<Message>, SourceError> {
-        let turns = match shown {
-            Shown::Judgment => self.turns_for(question.subset()),
-            Shown::SelfCriteria => &self.self_criteria,
+        let rendered = match shown {
+            Shown::Judgment => self.render(self.turns_for(question.subset()), question, filling),
+            Shown::SelfCriteria => self.render(&self.self_criteria, &self.asked(question), filling),
         };
-        self.render(turns, question, filling).map_err(|fault| SourceError::Broken {
+        rendered.map_err(|fault| SourceError::Broken {
             message: format!("{}: `{}`", fault.message, fault.place),
         })
     }
@@ -106,12 +106,31 @@ impl JudgePrompt {
                 self.check_shown(key, &text, &question)?;
             }
             if self_criteria {
-                let text = joined(&self.render(&self.self_criteria, &question, filling)?);
+                let asked = self.asked(&question);
+                let text = joined(&self.render(&self.self_criteria, &asked, filling)?);
                 let alone = Question::new(question.prompt().clone(), Vec::new());
                 self.check_shown("self-criteria", &text, &alone)?;
             }
         }
         Ok(shows_history)
+    }
+
+    /// The question as the turns that ask for criteria see it: without candidates, unless they show them. So the fence
+    /// does not depend on the candidates, and the same dialogue is asked about in the same words.
+    fn asked<'q>(&self, question: &'q Question) -> Cow<'q, Question> {
+        let shows = |slot: &String| {
+            ["answer", "transcript", "candidates", "labels", "count"]
+                .iter()
+                .any(|start| slot.starts_with(start))
+        };
+        if self.used_for_criteria.iter().any(shows) {
+            return Cow::Borrowed(question);
+        }
+        let mut asked = Question::new(question.prompt().clone(), Vec::new());
+        if let Some(topic) = question.subset() {
+            asked = asked.with_subset(Arc::from(topic));
+        }
+        Cow::Owned(asked)
     }
 
     /// A question whose texts are marks.

@@ -14,12 +14,16 @@ pub struct FormFault {
 }
 
 impl VerdictForm {
-    /// What is wrong with this form, each with a remedy; empty when nothing is.
-    pub fn faults(&self) -> Vec<FormFault> {
+    /// What is wrong with this form for questions of `most` candidates, each with a remedy; empty when nothing is.
+    pub fn faults(&self, most: usize) -> Vec<FormFault> {
         let mut faults = Vec::new();
         let mut fault = |key: &'static str, message: String, hint: &'static str| {
             faults.push(FormFault { key, message, hint });
         };
+        if self.follow_up.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            let message = "the follow-up turn says nothing".to_owned();
+            fault("verdict.follow-up", message, "write what is asked, or leave `follow-up` out");
+        }
         if self.readouts().is_empty() {
             let hint = "add `[verdict.letter]`, `[verdict.number]` or `[verdict.json]`";
             fault("verdict", "the form describes no readout".into(), hint);
@@ -55,11 +59,25 @@ impl VerdictForm {
             fault("verdict.number.high", message, "make `high` larger than `low`");
         }
         if let Some(form) = &self.letter {
-            let mut labels: Vec<&String> = form.candidates.iter().chain(&form.tie).collect();
-            let named = labels.len();
-            labels.sort();
-            labels.dedup();
-            if labels.len() != named || labels.iter().any(|label| label.trim().is_empty()) {
+            // Readings that do not look at case have to tell labels apart too.
+            let lower = |labels: &mut dyn Iterator<Item = &String>| -> Vec<String> {
+                labels.map(|label| label.trim().to_lowercase()).collect()
+            };
+            let twice = |mut labels: Vec<String>| {
+                let named = labels.len();
+                labels.sort();
+                labels.dedup();
+                labels.len() != named || labels.iter().any(String::is_empty)
+            };
+            let tie = form.tie.as_ref().filter(|_| form.words.is_empty());
+            let all: Vec<String> = (0..most.max(form.candidates.len()))
+                .map(|position| self.candidate_label(position))
+                .chain(tie.cloned())
+                .collect();
+            if twice(lower(&mut form.candidates.iter()))
+                || twice(lower(&mut form.words.keys()))
+                || (tie.is_some() && twice(lower(&mut all.iter())))
+            {
                 let message = "labels are empty or occur twice".to_owned();
                 fault(
                     "verdict.letter.candidates",

@@ -209,7 +209,7 @@ fn faults_of_a_form_name_key_and_remedy() {
         "readout = \"json\"\n[letter]\nmarker = \"[[label]]\"\ncandidates = [\"A\", \"A\"]\n[number]\nlow = 5\nhigh = 5\n",
     )
     .unwrap();
-    let faults = form.faults();
+    let faults = form.faults(2);
     let keys: Vec<&str> = faults.iter().map(|fault| fault.key).collect();
     assert_eq!(
         keys,
@@ -222,7 +222,7 @@ fn faults_of_a_form_name_key_and_remedy() {
     );
     assert!(faults.iter().all(|fault| !fault.message.is_empty() && !fault.hint.is_empty()));
     let empty = VerdictForm::default();
-    assert_eq!(empty.faults().len(), 1);
+    assert_eq!(empty.faults(2).len(), 1);
     assert_eq!(empty.default_readout(), None);
 }
 

@@ -127,7 +127,7 @@ struct Settings {
     /// The version of Azure's interface.
     #[serde(default = "api_version")]
     api_version: String,
-    /// Headers that go with every request.
+    /// Headers that go with every request. Those that carry keys belong into `headers-env`.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers whose values stand in environment variables: header to variable.
@@ -166,6 +166,10 @@ struct Settings {
     /// How a server is told that a reply must be one of a few texts, or follow a grammar.
     #[serde(default)]
     choices: Choices,
+    /// Whether the server's `system_fingerprint` is a part of the model's name in replies, so that a run stops when it
+    /// changes. OpenAI alternates between several for one model.
+    #[serde(default)]
+    fingerprints: bool,
     /// The largest reply that is read, in bytes; 16 MiB unless set.
     #[serde(default)]
     #[schemars(range(min = 1024))]
@@ -238,6 +242,7 @@ struct Ways {
     think_opened: bool,
     system_prompt: SystemPrompt,
     choices: Choices,
+    fingerprints: bool,
 }
 
 impl Ways {
@@ -343,6 +348,7 @@ fn build(settings: Settings, context: &dyn Context) -> Result<Talk, SettingsErro
         think_opened: settings.think_opened,
         system_prompt: settings.system_prompt,
         choices: settings.choices,
+        fingerprints: settings.fingerprints,
     };
     let azure = (provider == Provider::Azure).then(|| openai::Azure {
         version: settings.api_version,

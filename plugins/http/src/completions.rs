@@ -63,7 +63,9 @@ struct Settings {
     #[serde(default)]
     model: Option<String>,
     /// A model folder, a `tokenizer_config.json` or a template file (`.jinja`). Without it, a prompt of one turn is sent
-    /// as it is, and a longer one as lines that begin with the speaker's name.
+    /// as it is, and a longer one as lines that begin with the speaker's name. A begin token (BOS) that the template
+    /// writes is cut off, since servers write their own, unless `tokenizer_config.json` or the `tokenizer.json` beside
+    /// it says that the tokenizer adds none, or `extra` holds `add_special_tokens = false`.
     #[serde(default)]
     template: Option<PathSetting>,
     /// Variables for the template, such as `enable_thinking`.
@@ -73,7 +75,7 @@ struct Settings {
     #[serde(default)]
     #[schemars(extend("x-tribunal-operational" = true))]
     api_key_env: Option<String>,
-    /// Headers that go with every request.
+    /// Headers that go with every request. Those that carry keys belong into `headers-env`.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers whose values stand in environment variables: header to variable.
@@ -100,6 +102,10 @@ struct Settings {
     /// What begins and what ends reasoning at the start of a reply; an empty list when nothing does.
     #[serde(default = "think_tags")]
     think_tags: Vec<String>,
+    /// Whether the server's `system_fingerprint` is a part of the model's name in replies, so that a run stops when it
+    /// changes. OpenAI alternates between several for one model.
+    #[serde(default)]
+    fingerprints: bool,
     /// The largest reply that is read, in bytes; 16 MiB unless set.
     #[serde(default)]
     #[schemars(range(min = 1024))]
@@ -125,6 +131,7 @@ struct Ways {
     extra: Map<String, Value>,
     seeds: bool,
     n: bool,
+    fingerprints: bool,
     top_logprobs: u32,
     tags: Option<Tags>,
 }
@@ -152,8 +159,10 @@ fn build(settings: Settings, context: &dyn Context) -> Result<Talk, SettingsErro
         context,
     )?;
     let template = settings.template.as_ref().map(PathSetting::as_path);
+    let begins = settings.extra.get("add_special_tokens") != Some(&Value::Bool(false));
     let ways = Ways {
-        rendering: Rendering::new(template, settings.template_variables)?,
+        rendering: Rendering::new(template, settings.template_variables, begins)?,
+        fingerprints: settings.fingerprints,
         extra: settings.extra,
         seeds: settings.seeds,
         n: settings.n,

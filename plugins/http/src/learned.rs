@@ -77,17 +77,29 @@ impl Parameter {
 
 /// The parameters that a server was found not to take.
 #[derive(Debug, Default)]
-pub(crate) struct Learned(AtomicU32);
+pub(crate) struct Learned {
+    dropped: AtomicU32,
+    /// Replies that held fewer samples than were asked for, and more than one.
+    short: AtomicU32,
+}
 
 impl Learned {
     /// True when the parameter is left out from now on.
     pub fn drops(&self, parameter: Parameter) -> bool {
-        self.0.load(Ordering::Relaxed) & parameter.bit() != 0
+        self.dropped.load(Ordering::Relaxed) & parameter.bit() != 0
     }
 
     /// Leaves the parameter out from now on.
     pub fn drop(&self, parameter: Parameter) {
-        self.0.fetch_or(parameter.bit(), Ordering::Relaxed);
+        self.dropped.fetch_or(parameter.bit(), Ordering::Relaxed);
+    }
+
+    /// Notes how many samples a reply held of several that were asked for at once. A single one, or two replies that
+    /// fell short, mean that the server does not give several.
+    pub fn came(&self, samples: usize, asked: usize) {
+        if samples < asked && (samples < 2 || self.short.fetch_add(1, Ordering::Relaxed) > 0) {
+            self.drop(Parameter::Several);
+        }
     }
 
     /// Everything that was found out, as sentences.

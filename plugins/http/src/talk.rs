@@ -65,7 +65,7 @@ pub(crate) struct Heard {
     pub texts: Vec<Text>,
     /// What it cost.
     pub usage: Usage,
-    /// The model that the server says it is, with its fingerprint.
+    /// The model that the server says it is.
     pub served: Option<String>,
     /// The server's id of the request.
     pub request: Option<String>,
@@ -122,10 +122,8 @@ impl Talk {
                     return Err(failure);
                 }
             };
-            if reply.texts.len() < at_once {
-                self.learned.drop(Parameter::Several);
-            }
             let count = reply.texts.len();
+            self.learned.came(count, at_once);
             heard.push((have, reply));
             have += count;
         }
@@ -164,6 +162,8 @@ impl Talk {
     ) -> Result<Asked, Failure> {
         // Every round leaves out one parameter more, so this ends; the bound says so.
         for _ in 0..8 {
+            // Requests on their way when another one was refused learn it again, and are asked again like that one.
+            let other_limit_key = self.learned.drops(Parameter::LimitKey);
             let body = self.wire.body(prompt, seeds, model, &self.learned)?;
             if let Some(kept) = self.take_kept(place, &body) {
                 return Ok(Asked::Heard(kept));
@@ -177,9 +177,7 @@ impl Talk {
                     return Ok(Asked::Heard(Heard { texts, request, ..Heard::default() }));
                 }
                 Err(failure) => match self.learned.refused(&failure, &body) {
-                    Some(Parameter::LimitKey) if self.learned.drops(Parameter::LimitKey) => {
-                        return Err(failure);
-                    }
+                    Some(Parameter::LimitKey) if other_limit_key => return Err(failure),
                     Some(parameter) => {
                         self.learned.drop(parameter);
                         if parameter == Parameter::Several {
@@ -282,6 +280,13 @@ impl Generator for Talk {
 
     fn renders_markers(&self) -> bool {
         self.wire.renders_markers()
+    }
+
+    fn samples_at_once(&self) -> usize {
+        match self.learned.drops(Parameter::Several) {
+            true => 1,
+            false => self.wire.most_at_once(),
+        }
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {

@@ -187,7 +187,7 @@ pub(super) fn among(word: &str, list: &[&str]) -> bool {
 }
 
 /// The words of a text without the marks around them.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     text.split_whitespace().map(naked).filter(|word| !word.is_empty())
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use tribunal_api::{Finish, Grammar, Prompt, Role, Text, Token, Usage};
 
+use super::openai::in_order;
 use super::{Choices, SamplesBy, Ways, merge, seed_bits};
 use crate::failure::{Failure, FailureKind};
 use crate::learned::{Learned, Parameter};
@@ -78,9 +79,7 @@ impl Wire for GenerateContent {
             heard.texts = vec![refused; prompt.seeds.len().max(1)];
             return Ok(heard);
         }
-        let mut candidates: Vec<&Value> = candidates.iter().collect();
-        candidates.sort_by_key(|candidate| candidate.get("index").and_then(Value::as_u64));
-        for candidate in candidates {
+        for candidate in in_order(candidates)? {
             let mut raw = raw(candidate)?;
             if !prompt.labels.is_empty() {
                 raw.tokens = tokens(candidate)?;

@@ -100,7 +100,7 @@ impl Wire for ChatCompletions {
             }
             texts.push(separate(raw, self.ways.tags.as_ref(), self.ways.think_opened));
         }
-        Ok(Heard { texts, usage: usage(body), served: served(body), request: None })
+        Ok(Heard { texts, usage: usage(body), served: served(body, self.ways.fingerprints), request: None })
     }
 
     fn most_at_once(&self) -> usize {
@@ -154,16 +154,33 @@ pub(crate) fn one_of(texts: &[String]) -> String {
     format!("root ::= {}", quoted.collect::<Vec<_>>().join(" | "))
 }
 
-/// The choices of a reply in the order of their indices. A reply without any is one that may be better the next time.
+/// The choices of a reply in the order of their indices. A reply without any is one that may be better the next time, and
+/// so is one in which two have the same index.
 pub(crate) fn choices(body: &Value) -> Result<Vec<&Value>, Failure> {
     let list = shape::list(body, "choices")?.unwrap_or_default();
     if list.is_empty() {
         let message = "the reply holds no `choices`";
         return Err(Failure::new(FailureKind::Unreachable, message));
     }
-    let mut choices: Vec<&Value> = list.iter().collect();
-    choices.sort_by_key(|choice| choice.get("index").and_then(Value::as_u64));
-    Ok(choices)
+    in_order(list)
+}
+
+/// The samples of a reply in the order of their indices, where they have them.
+pub(crate) fn in_order(list: &[Value]) -> Result<Vec<&Value>, Failure> {
+    let index = |sample: &Value| sample.get("index").and_then(Value::as_u64);
+    let mut samples: Vec<&Value> = list.iter().collect();
+    samples.sort_by_key(|sample| index(sample));
+    let equal = samples.windows(2).find_map(|pair| {
+        let (one, other) = (index(pair[0])?, index(pair[1])?);
+        (one == other).then_some(one)
+    });
+    match equal {
+        None => Ok(samples),
+        Some(index) => {
+            let message = format!("two samples of the reply have the index `{index}`");
+            Err(Failure::new(FailureKind::Unreachable, message))
+        }
+    }
 }
 
 fn raw(choice: &Value) -> Result<Raw, Failure> {
@@ -252,10 +269,11 @@ pub(crate) fn usage(body: &Value) -> Usage {
     }
 }
 
-/// The model that answered, with its fingerprint if there is one.
-pub(crate) fn served(body: &Value) -> Option<String> {
+/// The model that answered, with its fingerprint if there is one and it is wanted.
+pub(crate) fn served(body: &Value, fingerprints: bool) -> Option<String> {
     let model = body.get("model")?.as_str()?;
-    match body.get("system_fingerprint").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+    let fingerprint = body.get("system_fingerprint").and_then(Value::as_str);
+    match fingerprint.filter(|text| fingerprints && !text.is_empty()) {
         Some(fingerprint) => Some(format!("{model} ({fingerprint})")),
         None => Some(model.to_owned()),
     }

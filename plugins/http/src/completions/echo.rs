@@ -80,7 +80,7 @@ pub(crate) async fn echo(
     Ok(Echoed {
         tokens,
         usage: usage(&reply.body),
-        served: served(&reply.body),
+        served: served(&reply.body, false),
         request_id: reply.request_id,
     })
 }

@@ -89,7 +89,7 @@ impl Wire for Completions {
             let raw = Raw { content: content.to_owned(), reasoning: None, finish, tokens };
             texts.push(separate(raw, self.ways.tags.as_ref(), opened));
         }
-        Ok(Heard { texts, usage: usage(body), served: served(body), request: None })
+        Ok(Heard { texts, usage: usage(body), served: served(body, self.ways.fingerprints), request: None })
     }
 
     fn most_at_once(&self) -> usize {

@@ -9,16 +9,8 @@ use tribunal_models::{ChatTemplate, Date, Message, TemplateError, TokenizerConfi
 use super::piece::{Piece, candidate_of, dialogue, whole};
 use super::server::{Sends, Server, Specials};
 use super::settings::{Config, Render};
+use crate::begin::written;
 
-/// The begin tokens that are known by sight, for templates without tokenizer settings.
-const BEGINNINGS: [&str; 6] = [
-    "<|begin_of_text|>",
-    "<s>",
-    "<bos>",
-    "<|startoftext|>",
-    "<\u{ff5c}begin\u{2581}of\u{2581}sentence\u{ff5c}>",
-    "[CLS]",
-];
 /// What the reply of the trial rendering says.
 const TRIAL: &str = "Paris it is.";
 
@@ -31,6 +23,7 @@ pub(crate) struct Template {
     pub(crate) digest: String,
     /// The begin token that the template writes at the start of a text.
     pub(crate) bos: Option<String>,
+    /// Whether the model's tokenizer adds its begin token; `None` when nothing says it.
     adds_bos: Option<bool>,
 }
 
@@ -76,7 +69,7 @@ impl Template {
             hasher.update(format!("\0{name}={token}").as_bytes());
         }
         let digest = hasher.finalize().to_hex()[..32].to_owned();
-        let adds_bos = config.as_ref().map(TokenizerConfig::adds_bos);
+        let adds_bos = config.as_ref().and_then(TokenizerConfig::adds_bos);
         let mut opened =
             Self { template, variables: keys.variables.clone(), digest, bos: None, adds_bos };
         let trial = Question::of_text("What is the capital of France?", &[TRIAL]);
@@ -87,13 +80,12 @@ impl Template {
         }
         let named = config.as_ref().and_then(|config| config.bos_token.as_deref());
         let given = keys.variables.get("bos_token").and_then(Value::as_str);
-        let known = given.into_iter().chain(named).chain(BEGINNINGS);
-        let found = known.filter(|bos| !bos.is_empty()).find(|bos| rendered.starts_with(bos));
-        opened.bos = found.map(str::to_owned);
+        opened.bos = written(&rendered, given.into_iter().chain(named)).map(str::to_owned);
         Ok(opened)
     }
 
-    /// The template's begin token where a tokenizer that adds special tokens would double it.
+    /// The template's begin token where a tokenizer that adds special tokens would double it. A tokenizer of which
+    /// nothing is known is taken to add one, as most do.
     pub(crate) fn server_bos(&self) -> Option<&str> {
         self.bos.as_deref().filter(|_| self.adds_bos.unwrap_or(true))
     }
