@@ -15,6 +15,7 @@ const LOOK: Duration = Duration::from_millis(2);
 /// A program that ended well.
 pub struct Ended {
     /// From just before its start to its end.
+    #[allow(dead_code, reason = "not every bench reads it")]
     pub wall: Duration,
     /// The most memory that it held in pages of its own or shared (`VmHWM`). 0 where `/proc` does not tell.
     pub peak_bytes: u64,

@@ -82,20 +82,20 @@ impl Fence {
 /// The letters and digits of a text as a careless reader sees them: everything else removed (white space, punctuation,
 /// zero-width characters), upper case made lower, wide and mathematical forms and the commonest lookalikes made ASCII.
 pub fn folded(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
+    let mut folded = Vec::with_capacity(text.len());
     for character in text.chars() {
         if let Some(&plain) = FOLDED_ASCII.get(character as usize) {
             if plain != 0 {
-                folded.push(char::from(plain));
+                folded.push(plain);
             }
             continue;
         }
-        let plain = plain_form(character);
-        for lower in plain.to_lowercase().filter(|lower| lower.is_alphanumeric()) {
-            folded.push(lookalike(lower));
+        let mut bytes = [0; 4];
+        for lower in plain_form(character).to_lowercase().filter(|lower| lower.is_alphanumeric()) {
+            folded.extend_from_slice(lookalike(lower).encode_utf8(&mut bytes).as_bytes());
         }
     }
-    folded
+    String::from_utf8(folded).expect("whole characters alone are put in")
 }
 
 /// What each ASCII character folds to; 0 for those that are removed. A prompt's texts are folded for every question, so

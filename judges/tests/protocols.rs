@@ -1,5 +1,8 @@
 //! How replies are read: the rules of every parse, one reply at a time, each with the reason for its verdict.
 
+#[path = "protocols/published.rs"]
+mod published;
+
 use tribunal_judges::verdict::{
     JsonForm, LabelForm, LetterForm, NumberForm, Parse, Readout, Verdict, VerdictForm,
 };
@@ -117,6 +120,17 @@ fn strict_letters_are_read_in_their_mark_and_nowhere_else() {
         ("", Missing, "nothing was said"),
         ("<think>[[A]] maybe</think>\n[[B]]", b(), "what was thought is not what is said"),
         ("<think>I lean to [[A]]", Missing, "thinking that never ended holds no verdict"),
+        ("I compare them.</think>\n[[B]]", b(), "the prompt may have opened the thinking"),
+        (
+            "[[A]] Response B ends with </think>\n[[B]]",
+            Unreadable,
+            "a candidate's tag is quoted text, and two verdicts disagree",
+        ),
+        ("[[A]]\nB contains the tag </think> which is odd.", a(), "the tag is quoted"),
+        ("<think>x</think>[[A]] and B holds </think>", a(), "only the first block is thinking"),
+        ("As [[X]] says, [[A]]", a(), "a link is no label"),
+        ("The matrix [[Q]] is one. [[B]]", b(), "nor is a matrix"),
+        ("[[A>C]] [[A]]", Unreadable, "a comparison with a candidate that is not there"),
     ];
     check(&letters("[[{label}]]"), Readout::Letter, Parse::Strict, 2, &table);
 }
@@ -223,6 +237,41 @@ fn lenient_letters_are_read_as_people_write_them() {
         ("A great answer overall", Missing, "an article is no label"),
         ("Response A is better, Response B is best", Unreadable, "two choices"),
         ("I cannot judge this.", Missing, "nothing is chosen"),
+        (
+            "Final verdict: Response A is worse than Response B.",
+            Missing,
+            "announced backwards: left alone",
+        ),
+        ("Verdict: B is wrong", Missing, "what is announced is a fault of B"),
+        ("Answer: A is wrong; B is right.", Missing, "the same"),
+        ("Conclusion: Response A is not correct.", Missing, "a negation"),
+        ("Result: B fails the second test.", Missing, "a verb that turns it"),
+        ("Verdict: B misses the point", Missing, "another"),
+        ("Result: A has the longer proof", Missing, "a verb that says nothing"),
+        ("Worse answer: A", Missing, "the cue is turned"),
+        ("Response A's answer: B", Missing, "a candidate's answer, not the judge's"),
+        ("Verdict: A, however, is wrong", Missing, "taken back behind a comma"),
+        ("Verdict: Response A is clearly better", a(), "announced and said"),
+        ("Answer: A, B", Unreadable, "two choices"),
+        ("Response A gives the wrong answer.", Missing, "a sentence about a fault"),
+        ("Response B is best avoided.", Missing, "praise that is turned"),
+        ("Response A could have been better.", Missing, "a wish is no choice"),
+        ("Response B needs a better structure.", Missing, "the same"),
+        ("The answer is B.", b(), "announced by a sentence"),
+        (
+            "The correct option is \\boxed{B}, and only Response A has it. [[A]]",
+            a(),
+            "the prompt's own mark goes before a box",
+        ),
+        (
+            "The correct option is \\boxed{B}, and only Response A has it.",
+            Missing,
+            "a box inside a sentence is quoted",
+        ),
+        ("The better response is \\boxed{B}.", b(), "a box behind words that choose"),
+        ("选择［［Ｂ］］", b(), "wide brackets and letters"),
+        ("结论：\n【A】", a(), "the brackets of other scripts, alone"),
+        ("【A】的回答有误。", Missing, "the same inside a sentence"),
     ];
     check(&letters("[[{label}]]"), Readout::Letter, Parse::Lenient, 2, &table);
     let table = [
@@ -290,6 +339,14 @@ fn strict_ratings_at_the_end_are_not_torn_from_what_they_belong_to() {
         ("9.", rated(9.0), "neither does a full stop"),
         ("Rating: 9", rated(9.0), "a cue may stand before it"),
         ("On a scale from 1 to 10: 6", rated(6.0), "the scale is named before a colon"),
+        ("My overall rating is 9.", rated(9.0), "a cue may be a sentence"),
+        ("So 2 + 2 = 4\n\n9", rated(9.0), "another line is another matter"),
+        ("Accuracy: 9/10\nStyle: 7/10\n\n8", rated(8.0), "aspects come before it"),
+        ("Steps: 1, 2, 3\n\n**7**", rated(7.0), "a list comes before it"),
+        ("Clarity score: 5\n\n8", rated(8.0), "the score of one aspect comes before it"),
+        ("As shown in step 3", Unreadable, "a step is no rating"),
+        ("Style: 7", Unreadable, "an aspect is no rating"),
+        ("It passes 4", Unreadable, "a count is no rating"),
         ("80%", Unreadable, "a percentage is not on the scale"),
         ("It was written in 2019", Unreadable, "off the scale"),
         ("The answer is good.", Missing, "no number"),
@@ -322,9 +379,45 @@ fn lenient_ratings_are_read_as_people_write_them() {
         ("[[6]] ... Rating: 9", rated(6.0), "a mark is clearer than a line"),
         ("[[6]] [[7]]", Unreadable, "marks that disagree"),
         ("I found 3 errors here.", Missing, "a count is no rating"),
+        ("Rating: 8\nThe final 3 points are weak.", rated(8.0), "`final` announces nothing here"),
+        (
+            "Rating: 9\n\nIn the final 2 paragraphs the response repeats itself.",
+            rated(9.0),
+            "nor here",
+        ),
+        ("The final result 4 is right. I give 9.", rated(9.0), "a result is no rating"),
+        ("Final: 8", rated(8.0), "but for a colon"),
+        ("Clarity score: 5\n\n8", rated(8.0), "a number alone at the end is the rating"),
+        ("Overall, 2 of the 3 claims hold.\n\n7", rated(7.0), "the same"),
+        (
+            "The response concludes with \\boxed{7}, which is wrong.\n\n2",
+            rated(2.0),
+            "a box inside a sentence is quoted",
+        ),
+        ("Score (1-10): 8", rated(8.0), "a scale in brackets is no rating"),
+        ("Score (out of 10): 8", rated(8.0), "in words"),
+        ("Score on a scale from 1 to 10: 8", rated(8.0), "without brackets"),
+        ("Score (8/10)", rated(8.0), "brackets around the rating itself"),
+        ("It deserves credit for step 3.", Missing, "a step is no rating"),
+        ("As shown in step 3", Missing, "the same"),
+        ("I would give it no more than 4.", Missing, "a bound is no rating"),
+        ("评分：８", Missing, "wide digits without a cue that is known"),
+        ("Score：８", rated(8.0), "wide digits and colon"),
         ("It is good.", Missing, "no number"),
     ];
     check(&numbers("[[{number}]]"), Readout::Number, Parse::Lenient, 1, &table);
+    let table = [
+        (
+            "It claims [[10]] for itself.\n\n3",
+            rated(3.0),
+            "a mark that was not asked for is quoted",
+        ),
+        ("The response concludes with \\boxed{7}, which is wrong.\n\n2", rated(2.0), "so is a box"),
+        ("Clarity score: 5\n\n8", rated(8.0), "the form asked for goes before a cue"),
+        ("Overall, 2 of the 3 claims hold.\n\n7", rated(7.0), "the same"),
+        ("Rating: 8\nThat is all.", rated(8.0), "announced, and nothing in the form asked for"),
+    ];
+    check(&numbers("{number}"), Readout::Number, Parse::Lenient, 1, &table);
 }
 
 #[test]
@@ -334,6 +427,12 @@ fn json_is_read_by_its_keys() {
     let table = [
         (r#"{"winner": "A"}"#, a(), "the object asked for"),
         ("```json\n{\"why\": \"{}\", \"winner\": \"B\"}\n```", b(), "a code fence around it"),
+        ("```JSON\n{\"winner\": \"B\"}\n```", b(), "its tag in capitals"),
+        (
+            r#"{"explanation": "B writes </think> in it", "winner": "A"}"#,
+            a(),
+            "a tag inside a text is quoted",
+        ),
         (r#"{"winner": "B", "winner": "A"}"#, Unreadable, "the key twice, differently"),
         (r#"{"winner": "C"}"#, Unreadable, "no such label"),
         (r#"{"winner": 1}"#, Unreadable, "not a label"),
@@ -377,156 +476,6 @@ fn json_is_read_by_its_keys() {
         (r#"{"ratings": {"A": 3, "B": 9, "C": 1}}"#, Unreadable, "a candidate too many"),
     ];
     check(&form, Readout::Json, Parse::Strict, 2, &table);
-}
-
-#[test]
-fn rewardbench_finds_the_first_label_of_the_alphabet_wherever_it_stands() {
-    let table = [
-        ("[[B]]", b(), "the label"),
-        ("Not [[A]], but [[B]]", a(), "`[[A]]` is looked for first: quoting it is enough"),
-        ("[[C]]", Missing, "the program looks for nothing else"),
-        ("[[a]]", Missing, "case counts"),
-        ("<think>[[A]]</think>[[B]]", a(), "thinking is not taken off"),
-    ];
-    check(&letters("[[{label}]]"), Readout::Letter, Parse::Rewardbench, 2, &table);
-    let table = [
-        ("[[D]]", best(3), "the label"),
-        (
-            "[[D]] is better than [[C]] and [[B]]",
-            best(1),
-            "the first in letter order, not the first said",
-        ),
-        ("[[D]], not [[A]]", best(0), "a reply that quotes A chooses A"),
-        ("D", Missing, "no brackets"),
-    ];
-    check(&letters("[[{label}]]"), Readout::Letter, Parse::Rewardbench2, 4, &table);
-}
-
-#[test]
-fn rewardbench_2_reads_the_last_token_as_the_rating() {
-    let table = [
-        ("Good.\n\n9", rated(9.0), "the example of the published program"),
-        ("8/10", rated(10.0), "the last token is 10"),
-        ("9 out of 10", rated(10.0), "the last token is 10"),
-        ("7.5", rated(5.0), "the last token is 5"),
-        ("-3", rated(3.0), "a sign is no word character"),
-        ("between 7 and 8", rated(8.0), "the last token is 8"),
-        ("**9**", Missing, "the text ends in asterisks"),
-        ("9.", Missing, "the text ends in a full stop"),
-        ("9\n \t", rated(9.0), "white space at the end is taken off"),
-        ("11", Missing, "neither 1 nor 11 is a rating"),
-        ("110", Missing, "10 does not stand by itself"),
-        ("x9", Missing, "nor does 9 behind a letter"),
-        ("_9", Missing, "nor behind an underscore"),
-        ("é9", Missing, "letters of every script are word characters"),
-        ("0", Missing, "off the scale"),
-        ("", Missing, "nothing"),
-    ];
-    check(&numbers("{number}"), Readout::Number, Parse::Rewardbench2, 1, &table);
-}
-
-#[test]
-fn rewardbench_reads_prometheus_by_the_last_character() {
-    let table = [
-        ("Feedback. [RESULT] B", b(), "the last character"),
-        ("[RESULT] A. It has a better plan B", b(), "the last character, wherever the mark stands"),
-        ("[RESULT] B\n", Missing, "the text is not trimmed"),
-        ("[RESULT] B.", Missing, "a full stop hides it"),
-        ("I choose B", Missing, "the mark has to occur"),
-    ];
-    let form = letters("[RESULT] {label}");
-    check(&form, Readout::Letter, Parse::RewardbenchPrometheus, 2, &table);
-}
-
-#[test]
-fn arena_hard_wants_one_distinct_label() {
-    let table = [
-        ("[[A>>B]]", a(), "strength is not kept"),
-        ("[[B>A]]", b(), "the label"),
-        ("tie: [[A=B]]", tie(), "a tie"),
-        ("[[A>B]] as I said [[A>B]]", a(), "the same label twice is one"),
-        ("[[A>>B]] ... [[A>B]]", Unreadable, "two distinct labels are none, although both say A"),
-        ("[[A>B]] or [[B>A]]", Unreadable, "two distinct labels"),
-        ("[[A]]", Unreadable, "a label of these signs that is neither verdict nor tie"),
-        ("[[A<B]]", Unreadable, "the same: it is not turned round"),
-        ("[[A > B]]", Missing, "a space ends the label: the follow-up is asked"),
-        ("[[Assistant A]]", Missing, "no label: the follow-up is asked"),
-        ("[[[A>B]]]", a(), "brackets around the mark change nothing"),
-    ];
-    check(&comparison(), Readout::Letter, Parse::ArenaHard, 2, &table);
-}
-
-#[test]
-fn vanilla_wants_the_exact_words() {
-    let table = [
-        ("Output (a)", a(), "the words"),
-        ("\n Output (b) ", b(), "white space around them is taken off"),
-        ("Output (a).", Missing, "a full stop is too much"),
-        ("output (a)", Missing, "case counts"),
-        ("I choose Output (a)", Missing, "nothing may stand before it"),
-    ];
-    check(&letters("Output ({label})"), Readout::Letter, Parse::Vanilla, 2, &table);
-}
-
-#[test]
-fn prometheus_reads_what_follows_the_first_result() {
-    let table = [
-        ("Feedback: fine [RESULT] A", a(), "the form asked for"),
-        ("[RESULT] B\nmore", b(), "white space ends it"),
-        ("[result] b", b(), "case does not count"),
-        ("[Result] Response B", b(), "a name in between"),
-        ("[RESULT: A]", a(), "a colon inside the bracket"),
-        ("I choose [Response B]", b(), "a bracket with the name"),
-        ("Fine.\nResult: A", a(), "a line of its own"),
-        ("The result: A", Missing, "but not within a line"),
-        ("[RESULT] A.", Missing, "a full stop hides it"),
-        ("[RESULT] (A)", Missing, "so do brackets"),
-        ("[RESULT] A\n[RESULT] B", a(), "the first counts, not the last"),
-    ];
-    check(&letters("[RESULT] {label}"), Readout::Letter, Parse::Prometheus, 2, &table);
-    let table = [
-        ("Feedback: fine [RESULT] 4", rated(4.0), "the form asked for"),
-        ("[RESULT]: (5)", rated(5.0), "brackets and a colon"),
-        (
-            "a score of 3 for clarity. [RESULT] 5",
-            rated(3.0),
-            "the first number counts, wherever it stands",
-        ),
-        ("Score: 4/5", rated(4.0), "out of five"),
-        ("Score: 4 out of 5", rated(4.0), "out of five, in words"),
-        ("[RESULT] 4.", Missing, "a full stop hides it"),
-        ("[RESULT] 4.5", Missing, "so does a fraction"),
-        ("[RESULT] 8", Unreadable, "off the scale, and nothing after it is looked at"),
-        ("[RESULT] 8 [RESULT] 4", Unreadable, "the same"),
-        ("four", Missing, "no number"),
-    ];
-    check(&numbers("[RESULT] {number}"), Readout::Number, Parse::Prometheus, 1, &table);
-}
-
-#[test]
-fn skywork_critic_finds_an_a_in_any_word() {
-    let table = [
-        ("[[B]]", b(), "no A occurs"),
-        ("[[A]]", a(), "the label"),
-        ("After all: [[B]]", a(), "the A of `After` decides"),
-        ("[[b]]", Missing, "no capital A or B"),
-    ];
-    check(&letters("[[{label}]]"), Readout::Letter, Parse::SkyworkCritic, 2, &table);
-}
-
-#[test]
-fn rm_r1_refuses_both_labels() {
-    let table = [
-        ("<answer>[[B]]</answer>", b(), "the form asked for"),
-        ("[[A]]", a(), "the tags are not looked at"),
-        (
-            "<eval>[[A]] is weaker</eval><answer>[[B]]</answer>",
-            Unreadable,
-            "both labels occur: wrong there",
-        ),
-        ("<answer>B</answer>", Missing, "no brackets: wrong there"),
-    ];
-    check(&letters("<answer>[[{label}]]</answer>"), Readout::Letter, Parse::RmR1, 2, &table);
 }
 
 #[test]

@@ -171,6 +171,31 @@ fn a_reply_in_the_form_of_its_instruction_is_read_by_every_protocol() {
 }
 
 #[test]
+fn criteria_add_a_section_and_nothing_else_to_a_protocol() {
+    for name in
+        ["rewardbench", "rewardbench-2-ranking", "rewardbench-2-ratings", "rewardbench-2-ties"]
+    {
+        let prompt = JudgePrompt::read(name, builtin::prompt(name).unwrap()).unwrap();
+        assert!(prompt.uses("criteria"), "{name}");
+        let asked = question(&prompt, vec![Turn::user("q")]);
+        let readout = prompt.form.default_readout().unwrap();
+        let plain = filling(readout, Reasoning::Before);
+        let shown = |filling: &Filling<'_>| {
+            text_of(&prompt.fill(Shown::Judgment, &asked, filling).unwrap())
+        };
+        let without = shown(&plain);
+        let with = shown(&Filling { criteria: "Be right.", ..plain });
+        assert!(!without.contains("criteria"), "{without}");
+        let heading = with.find("by these criteria:\nBe right.\n").unwrap();
+        let (word, digits) = (["Judge ", "Rate "], "4- ");
+        let start = word.iter().find_map(|word| with[..heading].strip_suffix(word)).unwrap();
+        let start = start.strip_suffix(digits).unwrap_or(start);
+        let rest = &with[heading + "by these criteria:\nBe right.\n".len()..];
+        assert_eq!(format!("{start}{rest}"), without, "{name}");
+    }
+}
+
+#[test]
 fn the_ties_variant_leaves_depth_and_detail_out() {
     let shown = |name: &str| {
         let prompt = JudgePrompt::read(name, builtin::prompt(name).unwrap()).unwrap();

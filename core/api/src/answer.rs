@@ -116,7 +116,7 @@ pub struct Usage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Origin {
-    /// The model id, and fingerprint if there is one, that the server reports. When it changes during a run, the
+    /// The model id that the server reports, with its fingerprint where the recipe asks for it. When it changes during a run, the
     /// engine stops the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served: Option<String>,

@@ -1,7 +1,7 @@
 //! What happens during a run, told to reporters. Nothing flows back: a reporter cannot touch the run.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -124,7 +124,9 @@ pub trait Reporter: Send + Sync {
 }
 
 /// The event log: a JSON line an event, with the time in milliseconds since 1970 and the process.
-pub struct EventLog(Mutex<File>);
+///
+/// Answers are many and are stored elsewhere, so their lines wait for the next event of another kind, or for each other.
+pub struct EventLog(Mutex<BufWriter<File>>);
 
 impl EventLog {
     /// Appends to a file.
@@ -138,7 +140,7 @@ impl EventLog {
             .append(true)
             .open(path)
             .map_err(|cause| StoreError::io("create", path, cause))?;
-        Ok(Self(Mutex::new(file)))
+        Ok(Self(Mutex::new(BufWriter::new(file))))
     }
 }
 
@@ -158,6 +160,9 @@ impl Reporter for EventLog {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk stops the run where it stores trials; the log has nobody to tell.
         let _ = file.write_all(&text);
+        if !matches!(event, Event::Answered { .. }) {
+            let _ = file.flush();
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn judge(config: Config, context: &dyn Context) -> Result<Judge, Sett
         drawn(config.criteria_sampling.as_ref(), &Drawing::default(), None, CRITERIA_TOKENS);
     let sampling = drawn(config.sampling.as_ref(), &prompt.sampling, shortest, MAX_TOKENS);
     let constrain = constrain(&config, &reader)?;
-    let system_prompt = system_prompt(&config, &prompt, &criteria)?;
+    let system_prompt = system_prompt(&config, &prompt, &reader, &criteria)?;
     let generator = context.generator(&config.generator)?;
     // Where turns and markers become one text on our side, a marker in a candidate would end its turn.
     let usual = match generator.renders_markers() {
@@ -246,13 +246,15 @@ fn constrain(config: &Config, reader: &Reader) -> Result<bool, SettingsError> {
 fn system_prompt(
     config: &Config,
     prompt: &JudgePrompt,
+    reader: &Reader,
     criteria: &Criteria,
 ) -> Result<SystemPrompt, SettingsError> {
     let alone = prompt.slots_of_system_alone();
     let idle = |slot: &str| match slot {
         "criteria" => *criteria == Criteria::None,
         "reference" => config.references.is_none(),
-        "reasoning" | "fence_note" | "noun" | "mode" | "multi_turn" | "count" | "labels" => true,
+        "reasoning" => reader.reasoning == Reasoning::Native,
+        "fence_note" | "noun" | "mode" | "multi_turn" | "count" | "labels" => true,
         "scale_low" | "scale_high" | "topic" | "examples" => true,
         _ => false,
     };

@@ -264,6 +264,7 @@ impl JudgePrompt {
         fence: &Fence,
         slots: &mut Slots<'_>,
     ) {
+        let listed = slots.wanted.contains("candidates");
         let mut all = Vec::with_capacity(texts.answers.len());
         let alone = texts.answers.len() == 1;
         for (place, answer) in texts.answers.iter().enumerate() {
@@ -287,6 +288,9 @@ impl JudgePrompt {
             };
             slots.put(&named("answer", "_"), || text.clone());
             slots.put(&named("transcript", "_"), || whole.clone());
+            if !listed {
+                continue;
+            }
             all.push(Value::from(BTreeMap::from([
                 ("label".to_owned(), Value::from(label)),
                 ("number".to_owned(), Value::from(place + 1)),

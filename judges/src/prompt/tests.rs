@@ -183,3 +183,41 @@ fn a_heading_with_an_unknown_slot_is_a_fault() {
     let text = file("2", "x") + "\n[transcript]\nuser = \"{{ label }}:\"\n";
     assert!(JudgePrompt::read("p", &text).unwrap_err().message.contains("transcript.user"));
 }
+
+#[test]
+fn sampling_of_a_prompt_file_has_the_ranges_of_a_recipe() {
+    for (sampling, wrong) in [
+        ("temperature = -3.0", "sampling.temperature"),
+        ("temperature = nan", "sampling.temperature"),
+        ("temperature = inf", "sampling.temperature"),
+        ("top-p = 0.0", "sampling.top-p"),
+        ("top-p = 1.5", "sampling.top-p"),
+        ("max-tokens = 0", "sampling.max-tokens"),
+    ] {
+        let text = file("2", "{{ question }}{{ answer_a }}{{ answer_b }}")
+            .replace("\n\n[[turns]]", &format!("\nsampling = {{ {sampling} }}\n\n[[turns]]"));
+        let fault = JudgePrompt::read("p", &text).unwrap_err();
+        assert!(fault.message.ends_with(&format!("in `{wrong}`")), "{sampling}: {fault:?}");
+        assert_eq!(fault.line, Some(5), "{sampling}");
+    }
+}
+
+#[test]
+fn turns_that_ask_for_criteria_are_the_same_for_both_orders() {
+    let text = file("2", "{{ question }}{{ answer_a }}{{ answer_b }}{{ criteria }}")
+        .replace("fence = \"published\"\n", "");
+    let prompt = JudgePrompt::read("p", &text).unwrap();
+    let asked = |answers: &[&str]| {
+        prompt.fill(Shown::SelfCriteria, &Question::of_text("Q", answers), &PLAIN).unwrap()
+    };
+    assert_eq!(asked(&["one", "two"]), asked(&["two", "one"]));
+    assert_eq!(asked(&["one", "two"]), asked(&["other", "texts"]));
+    // Turns of one's own that show the candidates are fenced by them.
+    let shown = format!(
+        "{text}\n[self-criteria]\nturns = [{{ role = \"user\", text = \"{{{{ question }}}}{{{{ answer_a }}}}\" }}]\n"
+    );
+    let prompt = JudgePrompt::read("p", &shown).unwrap();
+    let question = Question::of_text("Q", &["one", "two"]);
+    let turns = prompt.fill(Shown::SelfCriteria, &question, &PLAIN).unwrap();
+    assert!(turns[0].content.contains("\none\n"), "{}", turns[0].content);
+}

@@ -54,7 +54,7 @@ pub struct LetterForm {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct NumberForm {
     /// How a rating is written, with `{number}` in the number's place. Default: `[[{number}]]`. With `{number}`
-    /// alone, the number is the last thing in the reply.
+    /// alone, the number stands by itself on the last line.
     pub marker: Option<String>,
     /// The lowest rating. Default: 1.
     pub low: i64,

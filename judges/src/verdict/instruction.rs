@@ -84,8 +84,8 @@ fn number(form: &VerdictForm) -> String {
     let marker = form.marker(Readout::Number);
     if marker.is_bare() {
         return format!(
-            "End your reply with your rating: a {kind} from {low} to {high}, without markdown and with nothing behind \
-             it."
+            "End your reply with a line that holds your rating and nothing else: a {kind} from {low} to {high}, without \
+             markdown."
         );
     }
     // A number in the example would draw ratings towards it, so a letter stands in its place.

@@ -73,6 +73,21 @@ proptest! {
     }
 
     #[test]
+    fn what_strict_reading_finds_lenient_reading_finds_too(
+        reply in "(\\[\\[[ABC1-9]\\]\\]|[ABC]|[1-9]|10|Answer: |Rating: |Score |is |wrong|better|than |Response |\\[RESULT\\] |</think>|<think>|\\\\boxed\\{B\\}|wins|\"winner\": |\\{|\\}|[ .,\n]){0,14}"
+    ) {
+        for (form, candidates) in forms() {
+            for readout in form.readouts() {
+                let strict = form.read(readout, Parse::Strict, &reply, candidates);
+                if let Verdict::Scores(_) = strict {
+                    let lenient = form.read(readout, Parse::Lenient, &reply, candidates);
+                    prop_assert_eq!(strict, lenient, "{:?} {:?}", form, readout);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_conflict_in_marks_is_an_abstention_wherever_the_marks_stand(before in "[a-z .]{0,40}", between in "[a-z .\n]{0,40}") {
         let form = VerdictForm { letter: Some(LetterForm::default()), ..VerdictForm::default() };
         for parse in [Parse::Strict, Parse::Lenient] {
@@ -224,6 +239,29 @@ fn faults_of_a_form_name_key_and_remedy() {
     let empty = VerdictForm::default();
     assert_eq!(empty.faults(2).len(), 1);
     assert_eq!(empty.default_readout(), None);
+}
+
+#[test]
+fn labels_that_differ_in_case_alone_or_stand_for_two_things_are_faults() {
+    let keys = |text: &str, most: usize| -> Vec<&'static str> {
+        let form: VerdictForm = toml::from_str(text).unwrap();
+        form.faults(most).iter().map(|fault| fault.key).collect()
+    };
+    let labels = ["verdict.letter.candidates"];
+    for (text, most, expected) in [
+        ("[letter]\ntie = \"B\"", 2, &labels[..]),
+        ("[letter]\ntie = \"b\"", 2, &labels),
+        ("[letter]\ntie = \"C\"", 2, &[]),
+        ("[letter]\ntie = \"C\"", 26, &labels),
+        ("[letter]\ntie = \"tie\"", 26, &[]),
+        ("[letter]\ncandidates = [\"a\", \"A\"]", 2, &labels),
+        ("[letter]\ncandidates = [\"a\", \"b\"]\ntie = \"A\"", 2, &labels),
+        ("[letter]\nwords = { Yes = 1, YES = 0 }", 1, &labels),
+        ("[letter]\nwords = { Yes = 1, No = 0 }", 1, &[]),
+        ("follow-up = \" \"\n[letter]", 2, &["verdict.follow-up"]),
+    ] {
+        assert_eq!(keys(text, most), expected, "{text} of {most}");
+    }
 }
 
 #[test]

@@ -36,9 +36,81 @@ async fn a_cut_reply_counts_only_if_its_verdict_was_finished() {
 }
 
 #[tokio::test]
-async fn published_parses_do_not_look_at_why_a_reply_ended() {
+async fn published_parses_do_not_look_at_why_a_reply_ended_but_mark_what_was_cut() {
     let settings = json!({"prompt": "pairwise", "reasoning": "before", "parse": "rewardbench"});
-    assert_eq!(numbers(&read(settings, cut("I lean to [[A]] but")).await), [1.0, 0.0]);
+    let answer = read(settings.clone(), cut("I lean to [[A]] but")).await;
+    assert_eq!(numbers(&answer), [1.0, 0.0]);
+    assert_eq!(answer.parts["cut"], [1.0, 1.0]);
+    assert!(read(settings, Text::of("I lean to [[A]]")).await.parts.is_empty());
+}
+
+#[tokio::test]
+async fn a_cut_reply_that_ends_with_its_label_counts_only_if_the_mark_is_closed() {
+    let pair =
+        |parse: &str| json!({"prompt": "prometheus-relative", "parse": parse, "reasoning": "none"});
+    let yes = |parse: &str| json!({"prompt": "yes-no", "readout": "letter", "parse": parse});
+    let none = |parse: &str| json!({"prompt": "pairwise", "parse": parse, "reasoning": "none"});
+    for (settings, reply, counts) in [
+        (pair("strict"), "[RESULT] A", false),
+        (pair("lenient"), "[RESULT] A", false),
+        (pair("strict"), "[RESULT] A\nBecause it", true),
+        (yes("strict"), "No", false),
+        (yes("strict"), "No.", true),
+        (yes("lenient"), "no", false),
+        (none("strict"), "[[A]] because it", true),
+        (none("lenient"), "[[A]] because it", true),
+        (none("lenient"), "Answer: A", false),
+        (none("lenient"), "Answer: A\nIt is", true),
+    ] {
+        let answer = read(settings.clone(), cut(reply)).await;
+        match counts {
+            true => assert_eq!(
+                numbers(&answer)[0],
+                if reply == "No." { 0.0 } else { 1.0 },
+                "{settings}"
+            ),
+            false => assert_eq!(reason(&answer).0, "truncated", "{settings} {reply}"),
+        }
+        assert_eq!(answer.parts.contains_key("cut"), counts, "{settings} {reply}");
+        let finished = read(settings, Text::of(reply)).await;
+        assert!(finished.readout.scores().is_some() || reply.contains("ecause"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_knows_no_thinking_reads_the_reply_as_the_server_wrote_it() {
+    let inside = Text {
+        reasoning: Some("[[A]] at first".into()),
+        whole: Some("<think>[[A]] at first</think>\n[[B]]".into()),
+        ..Text::of("[[B]]")
+    };
+    let apart = Text { whole: None, ..inside.clone() };
+    for (parse, inside_is, apart_is) in [
+        ("rewardbench", Some(0), Some(1)),
+        ("rm-r1", None, Some(1)),
+        ("skywork-critic", Some(0), Some(1)),
+        ("strict", Some(1), Some(1)),
+        ("lenient", Some(1), Some(1)),
+    ] {
+        for (text, winner) in [(&inside, inside_is), (&apart, apart_is)] {
+            let settings = json!({"prompt": "pairwise", "parse": parse, "reasoning": "native"});
+            let answer = read(settings, text.clone()).await;
+            let best = answer.readout.scores().map(|scores| usize::from(scores[1].value() > 0.5));
+            assert_eq!(best, winner, "{parse} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_of_thinking_are_text_where_the_backend_has_told_the_reasoning_apart() {
+    let settings = json!({"prompt": "pairwise", "reasoning": "native"});
+    let text = Text {
+        reasoning: Some("hm".into()),
+        ..Text::of("B holds </think>, so it is worse.\n[[A]]")
+    };
+    assert_eq!(numbers(&read(settings.clone(), text).await), [1.0, 0.0]);
+    let text = Text { reasoning: Some("hm".into()), ..Text::of("<think> stands in B. [[A]]") };
+    assert_eq!(numbers(&read(settings, text).await), [1.0, 0.0]);
 }
 
 #[tokio::test]

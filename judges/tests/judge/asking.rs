@@ -65,6 +65,69 @@ async fn the_identity_holds_the_generator_s_and_what_the_files_say_but_not_where
 }
 
 #[tokio::test]
+async fn the_identity_is_what_the_settings_come_to() {
+    let generator = Scripted::saying("");
+    let identity = async |settings: serde_json::Value| {
+        judge(&generator, settings).identify().await.unwrap().fingerprint
+    };
+    let plain = identity(json!({"prompt": "pairwise"})).await;
+    // Defaults written out, and what only decides what is kept, are the same judge.
+    for same in [
+        json!({"parse": "strict"}),
+        json!({"readout": "letter", "reasoning": "before", "criteria": "none"}),
+        json!({"sampling": {"temperature": 0, "max-tokens": 1024}}),
+        json!({"re-ask": 0, "examples": false, "constrain": false, "system-prompt": "keep"}),
+        json!({"chat-markers": "keep", "keep-prompt": true}),
+        json!({"criteria-sampling": {"max-tokens": 9}}),
+    ] {
+        let mut settings = json!({"prompt": "pairwise"});
+        settings.as_object_mut().unwrap().extend(same.as_object().unwrap().clone());
+        assert_eq!(identity(settings).await, plain, "{same}");
+    }
+    let mut seen = vec![plain];
+    for other in [
+        json!({"parse": "lenient"}),
+        json!({"reasoning": "after"}),
+        json!({"readout": "json"}),
+        json!({"readout": "label-logprob"}),
+        json!({"sampling": {"temperature": 0.5}}),
+        json!({"sampling": {"max-tokens": 77}}),
+        json!({"re-ask": 1}),
+        json!({"reasoning": "none", "constrain": true}),
+        json!({"reasoning": "none"}),
+        json!({"system-prompt": "merge"}),
+        json!({"system-prompt": "drop"}),
+        json!({"chat-markers": "break"}),
+        json!({"criteria": "self-generated"}),
+        json!({"criteria": "self-generated", "criteria-sampling": {"max-tokens": 9}}),
+    ] {
+        let mut settings = json!({"prompt": "pairwise"});
+        settings.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+        let found = identity(settings).await;
+        assert!(!seen.contains(&found), "{other}");
+        seen.push(found);
+    }
+}
+
+#[test]
+fn the_fingerprint_stands_for_the_settings_in_the_engine_s_digest() {
+    use tribunal_api::settings::{OPERATIONAL_MARK, REFERENCE_MARK, marked};
+    let mut registry = tribunal_api::Registry::new();
+    tribunal_judges::register(&mut registry);
+    let kind = registry.find(tribunal_api::Component::Source, "judge").unwrap();
+    for (key, schema) in kind.schema["properties"].as_object().unwrap() {
+        assert_eq!(schema[OPERATIONAL_MARK], true, "{key}");
+    }
+    // The generator is found nevertheless: its digest is the engine's to take.
+    let settings = json!({"generator": "chat", "prompt": "pairwise"});
+    let mut found = Vec::new();
+    marked(&kind.schema, &settings, REFERENCE_MARK, &mut |_, value, table| {
+        found.push((value.clone(), table.clone()));
+    });
+    assert_eq!(found, [(json!("chat"), json!("generator"))]);
+}
+
+#[tokio::test]
 async fn criteria_by_scenario_read_the_topic_and_general_ones_do_not() {
     let generator = Scripted::saying("[[A]]");
     let reads =

@@ -16,17 +16,24 @@ type Say = Box<dyn Fn(&Prompt, usize) -> Said + Send + Sync>;
 pub struct Scripted {
     say: Say,
     pub asked: Mutex<Vec<Prompt>>,
+    renders: bool,
 }
 
 impl Scripted {
     /// A generator; the closure gets the prompt and the number of prompts before it.
     pub fn new(say: impl Fn(&Prompt, usize) -> Said + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { say: Box::new(say), asked: Mutex::new(Vec::new()) })
+        Arc::new(Self { say: Box::new(say), asked: Mutex::new(Vec::new()), renders: false })
     }
 
     /// A generator that always says the same.
     pub fn saying(text: &'static str) -> Arc<Self> {
         Self::new(move |prompt, _| Ok(texts(prompt, text)))
+    }
+
+    /// A generator that always says the same and writes the chat template into one text itself.
+    pub fn rendering(text: &'static str) -> Arc<Self> {
+        let say = move |prompt: &Prompt, _| Ok(texts(prompt, text));
+        Arc::new(Self { say: Box::new(say), asked: Mutex::new(Vec::new()), renders: true })
     }
 
     pub fn calls(&self) -> usize {
@@ -64,6 +71,10 @@ pub fn cut(text: &str) -> Text {
 impl Generator for Scripted {
     fn limits(&self) -> Limits {
         Limits { batch: 1, in_flight: 7, lane: Some("shared".into()) }
+    }
+
+    fn renders_markers(&self) -> bool {
+        self.renders
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {

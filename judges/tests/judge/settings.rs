@@ -103,6 +103,56 @@ fn a_readout_or_parse_that_the_prompt_cannot_give_is_a_fault() {
 }
 
 #[test]
+fn a_shape_that_leaves_no_room_for_the_reasoning_is_a_fault_when_it_is_asked_for() {
+    for reasoning in ["before", "after"] {
+        for readout in ["letter", "json", "label-logprob"] {
+            let settings = json!({"prompt": "pairwise", "constrain": true,
+                                  "reasoning": reasoning, "readout": readout});
+            let fault = fault(settings);
+            assert_eq!(dotted(&fault.path), "constrain");
+            assert!(fault.message.contains(&format!("`{reasoning}`")), "{fault:?}");
+        }
+    }
+    let none = json!({"prompt": "pairwise", "constrain": true, "reasoning": "none"});
+    judge(&Scripted::saying(""), none);
+    judge(&Scripted::saying(""), json!({"prompt": "pairwise", "constrain": false}));
+}
+
+#[test]
+fn a_system_turn_that_alone_says_what_is_asked_cannot_be_dropped() {
+    for (prompt, dropped) in [
+        ("rewardbench-2-ranking", false),
+        ("rewardbench", false),
+        ("judgebench-arena-hard", false),
+        ("pairwise", true),
+        ("pointwise", true),
+        ("rewardbench-2-ratings", true),
+    ] {
+        let settings = json!({"prompt": prompt, "system-prompt": "drop"});
+        match dropped {
+            true => drop(judge(&Scripted::saying(""), settings)),
+            false => {
+                let fault = fault(settings);
+                assert_eq!(dotted(&fault.path), "system-prompt", "{prompt}");
+                assert!(fault.hint.unwrap().contains("merge"));
+            }
+        }
+        judge(&Scripted::saying(""), json!({"prompt": prompt, "system-prompt": "merge"}));
+    }
+}
+
+#[test]
+fn a_prompt_whose_verdict_fits_no_question_of_its_own_is_a_fault_of_the_prompt() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = FILE.replace("candidates = 2", "candidates = 1").replace("{{ answer_a }}", "");
+    let path = file(&folder, &text.replace("{{ answer_b }}", "{{ answer }}"));
+    let fault = fault(json!({"prompt": path}));
+    assert_eq!(dotted(&fault.path), "prompt");
+    assert_eq!(fault.message, "one candidate leaves nothing to choose");
+    assert!(fault.hint.is_some_and(|hint| hint.contains("[verdict]")));
+}
+
+#[test]
 fn words_ranges_and_keys_are_checked_by_the_schema() {
     for (settings, path) in [
         (json!({"prompt": "pairwise", "reasoning": "later"}), "reasoning"),

@@ -1,7 +1,7 @@
 //! Questions that take several calls: criteria first, follow-up turns, asking again.
 
 use serde_json::json;
-use tribunal_api::{Finish, SourceError, Text};
+use tribunal_api::{Finish, Reads, SourceError, Text};
 
 use crate::scripted::{
     Scripted, ask, ask_one, completion, cut, judge, numbers, pair, reason, texts,
@@ -153,4 +153,51 @@ async fn conflicting_labels_get_no_follow_up() {
     let judge = judge(&generator, json!({"prompt": "judgebench-arena-hard"}));
     assert_eq!(reason(&ask_one(&judge, &pair()).await).0, "unreadable");
     assert_eq!(generator.calls(), 1);
+}
+
+#[tokio::test]
+async fn an_empty_reply_gets_the_follow_up_too() {
+    for first in [Text::of(""), cut("")] {
+        let generator = Scripted::new(move |_, call| {
+            let text = if call == 0 { first.clone() } else { Text::of("[[B>A]]") };
+            Ok(completion(vec![text]))
+        });
+        let judge = judge(&generator, json!({"prompt": "judgebench-arena-hard"}));
+        assert_eq!(numbers(&ask_one(&judge, &pair()).await), [0.0, 1.0]);
+        assert_eq!(generator.calls(), 2);
+    }
+}
+
+#[tokio::test]
+async fn criteria_turns_that_show_the_topic_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    let text = tribunal_judges::builtin::prompt("pairwise").unwrap().to_owned()
+        + "\n[self-criteria]\nturns = [{ role = \"user\", text = \"Topic {{ topic }}: {{ dialogue }}\" }]\n";
+    std::fs::write(&path, text).unwrap();
+    let generator = Scripted::new(|prompt, call| {
+        Ok(texts(prompt, if call == 0 { "Be right." } else { "[[A]]" }))
+    });
+    let own = judge(&generator, json!({"prompt": path, "criteria": SELF}));
+    assert_eq!(own.reads(), Reads::Subset);
+    ask_one(&own, &pair().with_subset(std::sync::Arc::from("Math"))).await;
+    assert!(generator.prompt(0).turns[0].content.starts_with("Topic Math: "));
+    // Without that call nothing shows the topic.
+    assert_eq!(judge(&generator, json!({"prompt": path})).reads(), Reads::Text);
+}
+
+#[tokio::test]
+async fn both_orders_ask_for_criteria_in_the_same_words() {
+    let generator = Scripted::new(|prompt, call| {
+        Ok(texts(prompt, if call % 2 == 0 { "Be right." } else { "[[A]]" }))
+    });
+    let judge = judge(&generator, json!({"prompt": "pairwise", "criteria": SELF}));
+    let turned = tribunal_api::Question::of_text(
+        "Which planet is closest to the Sun?",
+        &["Neptune.", "Mercury."],
+    );
+    ask_one(&judge, &pair()).await;
+    ask_one(&judge, &turned).await;
+    assert_eq!(generator.prompt(0).turns, generator.prompt(2).turns);
+    assert_ne!(generator.prompt(1).turns, generator.prompt(3).turns);
 }

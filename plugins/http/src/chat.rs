@@ -109,7 +109,7 @@ struct Settings {
     #[serde(default)]
     #[schemars(extend("x-tribunal-operational" = true))]
     base_url: Option<String>,
-    /// Several servers of the same model that share the load.
+    /// Several servers of the same model that share the load. One that fails is left alone for a few seconds.
     #[serde(default)]
     #[schemars(extend("x-tribunal-operational" = true))]
     base_urls: Vec<String>,

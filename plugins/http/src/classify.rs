@@ -18,19 +18,19 @@ pub(crate) fn kind_of(status: u16, said: &Said, asks_to_wait: bool) -> FailureKi
         404 | 405 | 501 => FailureKind::NoRoute,
         413 => FailureKind::BatchTooLarge,
         429 if is_exhausted(said, &text) => FailureKind::Denied,
-        425 | 429 | 529 => FailureKind::Busy,
-        // A server that loads its model or is full asks for patience; any other 503 is a failure like its neighbours.
-        503 if asks_to_wait || holds(&["loading", "slot", "overload", "capacity", "busy"]) => {
-            FailureKind::Busy
-        }
+        425 | 429 => FailureKind::Busy,
         400 | 422 | 500 if is_too_long(said, &text) => FailureKind::TooLong,
-        408 | 409 | 500 | 502 | 504 if asks_to_wait => FailureKind::Busy,
+        // A server that loads its model will answer, if it is given time.
+        503 if holds(&["loading"]) => FailureKind::Busy,
+        // A server in trouble that names no wait is one that failed: it says nothing of how many requests it takes.
+        408 | 409 | 500 | 502 | 503 | 504 | 529 if asks_to_wait => FailureKind::Busy,
         // Servers on FastAPI without a handler report a request that does not fit as their own error.
         500 if holds(&["validation error"]) => refused_field(said),
-        408 | 409 | 500 | 502 | 503 | 504 => FailureKind::Unreachable,
+        408 | 409 | 500 | 502 | 503 | 504 | 529 => FailureKind::Unreachable,
         400..=499 if is_refusal(said, &text) => FailureKind::Refused,
-        400 if holds(&["api key not valid", "invalid api key", "credit balance is too low"])
-            || said.has_word("api_key_invalid") =>
+        400 if holds(&["api key not valid", "invalid api key"])
+            || said.has_word("api_key_invalid")
+            || is_used_up(&text) =>
         {
             FailureKind::Denied
         }
@@ -44,8 +44,16 @@ fn refused_field(said: &Said) -> FailureKind {
 }
 
 /// What a person can do about it, where there is something; `key` names the variable of the key.
-pub(crate) fn remedy(status: u16, kind: &FailureKind, key: Option<&str>) -> Option<String> {
+pub(crate) fn remedy(
+    status: u16,
+    kind: &FailureKind,
+    said: &Said,
+    key: Option<&str>,
+) -> Option<String> {
     match (kind, key) {
+        (FailureKind::Denied, _) if status == 400 && is_used_up(&said.message.to_lowercase()) => {
+            Some("the account is used up: waiting does not help".to_owned())
+        }
         (FailureKind::Denied, Some(key)) if matches!(status, 400 | 401 | 403) => {
             Some(format!("check the key in `{key}`"))
         }
@@ -98,6 +106,9 @@ fn is_too_long(said: &Said, text: &str) -> bool {
         "is too large to process",
         "must have less than",
         "longer than the maximum",
+        "maximum allowed length",
+        "input length",
+        "reduce the length of",
     ];
     by_word.iter().any(|word| said.has_word(word))
         || by_text.iter().any(|words| text.contains(words))
@@ -128,6 +139,11 @@ fn is_exhausted(said: &Said, text: &str) -> bool {
         return said.has_word("perday");
     }
     let by_word = ["insufficient_quota", "billing", "quota_exceeded", "credit", "spend"];
+    by_word.iter().any(|word| said.has_word(word)) || is_used_up(text)
+}
+
+/// An account without credit or at its limit, in words.
+fn is_used_up(text: &str) -> bool {
     let by_text = [
         "check your plan and billing",
         "insufficient credit",
@@ -137,9 +153,15 @@ fn is_exhausted(said: &Said, text: &str) -> bool {
         "spend limit",
         "spending limit",
         "monthly limit",
+        "api usage limits",
     ];
-    by_word.iter().any(|word| said.has_word(word))
-        || by_text.iter().any(|words| text.contains(words))
+    by_text.iter().any(|words| text.contains(words))
+}
+
+/// True when a sentence asks for patience, where no status says so.
+pub(crate) fn asks_for_patience(sentence: &str) -> bool {
+    let text = sentence.to_lowercase();
+    ["overloaded", "try again", "rate limit"].iter().any(|words| text.contains(words))
 }
 
 fn names_a_missing_model(said: &Said, text: &str) -> bool {
@@ -169,6 +191,16 @@ mod tests {
     }
 
     #[test]
+    fn a_server_in_trouble_is_busy_only_when_it_names_a_wait() {
+        for status in [500, 502, 503, 504, 529] {
+            let said = Said { message: "Overloaded".to_owned(), ..Said::default() };
+            assert_eq!(kind_of(status, &said, false), Unreachable, "{status}");
+            assert_eq!(kind_of(status, &said, true), Busy, "{status}");
+        }
+        assert_eq!(kind_of(429, &Said::default(), false), Busy);
+    }
+
+    #[test]
     fn a_used_up_account_is_told_from_a_limit_per_minute() {
         let openai = |code: &str| json!({"error": {"message": "You exceeded your current quota", "code": code}});
         assert_eq!(kind(429, openai("insufficient_quota")), Denied);
@@ -188,6 +220,11 @@ mod tests {
         assert_eq!(kind(429, anthropic("You have reached your specified spend limit")), Denied);
         let low = json!({"error": {"type": "invalid_request_error", "message": "Your credit balance is too low"}});
         assert_eq!(kind(400, low), Denied);
+        let limited = "You have reached your specified API usage limits. You will regain access on 2026-12-01";
+        let limited = json!({"error": {"type": "invalid_request_error", "message": limited}});
+        assert_eq!(kind(400, limited.clone()), Denied);
+        let remedy = remedy(400, &Denied, &Said::read(&limited).unwrap(), Some("K")).unwrap();
+        assert!(remedy.contains("used up"), "{remedy}");
         let tei = json!({"error": "Model is overloaded", "error_type": "overloaded"});
         assert_eq!(kind(429, tei), Busy);
     }
@@ -210,6 +247,9 @@ mod tests {
             ),
             (422, "Input validation error: `inputs` must have less than 512 tokens. Given: 700"),
             (500, "input (900 tokens) is too large to process. increase the physical batch size"),
+            (400, "The input (900 tokens) exceeds the maximum allowed length (512 tokens)."),
+            (400, "Input length 900 exceeds what the model reads"),
+            (400, "Please reduce the length of the messages or completion."),
         ] {
             assert_eq!(kind(status, json!({"error": {"message": text}})), TooLong, "{text}");
         }

@@ -8,20 +8,24 @@ use bytes::Bytes;
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue as RawValue,
 };
-use reqwest::{Method, Response, Url, redirect};
+use reqwest::{Method, Request, Response};
+use serde::Serialize;
 use serde_json::Value;
 use tribunal_api::{Context, Quota, SettingsError};
 
 use crate::classify;
 use crate::connection::{Connection, HeaderValue, checked_url};
-use crate::endpoints::{Endpoint, Endpoints};
+use crate::endpoints::{Endpoint, Endpoints, OnItsWay, REST};
 use crate::failure::{Failure, FailureKind};
+use crate::not_a_number;
 use crate::quota::{requests_left, scarcest, windows};
 use crate::said::Said;
+use crate::secret::each_text;
+use crate::transport::Transport;
 use crate::wait::asked_wait;
 
-/// How long a connection may take to be made.
-const CONNECTING: Duration = Duration::from_secs(15);
+/// How long an endpoint that is busy is left to itself when it does not say, while others are free.
+const BREATH: Duration = Duration::from_secs(1);
 /// Most characters of a server's words in a message.
 const MOST_SAID: usize = 600;
 
@@ -49,6 +53,15 @@ pub(crate) struct Reply {
     pub request_id: Option<String>,
 }
 
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Answers, which every endpoint must give.
+    Answers,
+    /// What a server tells of itself, at routes that it need not have.
+    Details,
+}
+
 /// Sends requests to the endpoints of one served model.
 pub(crate) struct Client {
     connection: Connection,
@@ -56,10 +69,7 @@ pub(crate) struct Client {
     endpoints: Endpoints,
     /// Built at the first request, when the key is read.
     headers: OnceLock<HeaderMap>,
-    /// For endpoints on this machine: without proxy and without certificates.
-    near: OnceLock<Result<reqwest::Client, String>>,
-    /// For all others.
-    far: OnceLock<Result<reqwest::Client, String>>,
+    transport: Transport,
     quota: Mutex<Option<Quota>>,
 }
 
@@ -81,79 +91,87 @@ impl Client {
             connection,
             dialect,
             headers: OnceLock::new(),
-            near: OnceLock::new(),
-            far: OnceLock::new(),
+            transport: Transport::default(),
             quota: Mutex::new(None),
         })
     }
 
-    /// Sends a JSON body to a route (`/v1/chat/completions`) and reads the JSON that comes back. An error inside a reply
-    /// with status 200 is a failure.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Reply, Failure> {
-        let body = serde_json::to_vec(body)
-            .map_err(|cause| Failure::new(FailureKind::Broken, cause.to_string()))?;
-        self.without_error(self.send(Method::POST, path, &[], Some(body)).await?)
+    /// Asks for answers: sends a JSON body to a route (`/v1/chat/completions`) and reads the JSON that comes back. An
+    /// error inside a reply with status 200 is a failure. An endpoint that fails is left alone for a while when there
+    /// are others.
+    pub async fn post(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<Reply, Failure> {
+        self.exchange(Method::POST, path, Some(bytes(body)?), Purpose::Answers, true).await
     }
 
-    /// Reads the JSON at a route.
+    /// The same at a route that the server need not have.
+    pub async fn look_up(&self, path: &str, body: &Value) -> Result<Reply, Failure> {
+        self.exchange(Method::POST, path, Some(bytes(body)?), Purpose::Details, true).await
+    }
+
+    /// Reads the JSON at a route that the server need not have.
     pub async fn get(&self, path: &str) -> Result<Reply, Failure> {
-        self.without_error(self.send(Method::GET, path, &[], None).await?)
+        self.exchange(Method::GET, path, None, Purpose::Details, true).await
     }
 
-    /// Sends one request to a route, or to a full URL on the host of an endpoint. The body is said to be JSON unless a
-    /// header says otherwise. Extra headers stand in for those of the connection.
-    pub async fn send(
+    /// Asks for answers with a body of any kind, which is said to be JSON unless a header of the connection says
+    /// otherwise. The caller looks for an error inside a good reply.
+    pub async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Reply, Failure> {
+        self.exchange(method, path, Some(body), Purpose::Answers, false).await
+    }
+
+    async fn exchange(
         &self,
         method: Method,
-        url_or_path: &str,
-        extra_headers: &[(String, String)],
+        path: &str,
+        body: Option<Vec<u8>>,
+        purpose: Purpose,
+        finds_errors: bool,
+    ) -> Result<Reply, Failure> {
+        let headers = self.headers()?;
+        let on_its_way = self.endpoints.choose();
+        let endpoint = on_its_way.endpoint;
+        let replied = match self.attempt(endpoint, method, path, headers, body).await {
+            Ok(reply) if finds_errors => self.without_error(reply),
+            replied => replied,
+        };
+        match (replied, purpose) {
+            (Ok(reply), Purpose::Answers) => {
+                on_its_way.well();
+                Ok(reply)
+            }
+            (Ok(reply), Purpose::Details) => {
+                on_its_way.neither();
+                Ok(reply)
+            }
+            (Err(failure), purpose) => Err(judged(on_its_way, failure, purpose)),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
         body: Option<Vec<u8>>,
     ) -> Result<Reply, Failure> {
-        let full = url_or_path.starts_with("http://") || url_or_path.starts_with("https://");
-        let (on_its_way, url) = if full {
-            let parsed = Url::parse(url_or_path).ok();
-            let chosen = parsed.and_then(|url| Some((self.endpoints.of_url(&url)?, url)));
-            chosen.ok_or_else(|| {
-                let message = "the address does not belong to the host of the base URL";
-                Failure::new(FailureKind::Broken, message)
-            })?
-        } else {
-            let chosen = self.endpoints.choose();
-            let text = chosen.endpoint.url(url_or_path);
-            let url = Url::parse(&text).map_err(|cause| {
-                let message = self.scrub(&format!("`{text}` is no address: {cause}"));
-                Failure::new(FailureKind::Broken, message)
-            })?;
-            (chosen, url)
-        };
-        let endpoint = on_its_way.endpoint;
-        let mut headers = self.headers()?;
-        if body.is_some() {
-            headers.insert(CONTENT_TYPE, RawValue::from_static("application/json"));
-        }
-        for (name, value) in extra_headers {
-            let pair = (HeaderName::from_bytes(name.as_bytes()), RawValue::from_str(value));
-            let (Ok(name), Ok(value)) = pair else {
-                let message = format!("the header `{}` cannot be sent", self.scrub(name));
-                return Err(Failure::new(FailureKind::Broken, message));
-            };
-            headers.insert(name, value);
-        }
-        let mut request = self.transport(endpoint)?.request(method, url).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        if let Some(timeout) = self.connection.timeout {
-            request = request.timeout(timeout);
-        }
-        match request.send().await {
-            Ok(response) => self.read(response, endpoint).await,
-            Err(cause) => {
-                if cause.is_connect() {
-                    self.endpoints.rest(endpoint);
-                }
-                Err(self.broke_off(endpoint, cause))
+        let address = endpoint
+            .address(path)
+            .map_err(|message| Failure::new(FailureKind::Broken, self.scrub(&message)))?;
+        let secured = self.connection.endpoints.iter().any(|url| url.starts_with("https:"));
+        let pool = self.transport.pool(endpoint.loopback, secured)?;
+        let mut request = Request::new(method, address);
+        *request.headers_mut() = headers.clone();
+        match body {
+            Some(body) => *request.body_mut() = Some(body.into()),
+            None => {
+                request.headers_mut().remove(CONTENT_TYPE);
             }
+        }
+        *request.timeout_mut() = self.connection.timeout;
+        match pool.execute(request).await {
+            Ok(response) => self.read(response, endpoint).await,
+            Err(cause) => Err(self.broke_off(endpoint, cause)),
         }
     }
 
@@ -190,7 +208,7 @@ impl Client {
             (true, None) => format!("HTTP {status} {}", reason(status)).trim_end().to_owned(),
             (false, None) => format!("HTTP {status}: {words}"),
         };
-        if let Some(remedy) = classify::remedy(status, &kind, key) {
+        if let Some(remedy) = classify::remedy(status, &kind, said, key) {
             message = format!("{message}; {remedy}");
         }
         Failure {
@@ -198,7 +216,8 @@ impl Client {
             kind,
             message: self.scrub(&message),
             wait: heard.wait,
-            remaining: heard.remaining,
+            // A server in trouble says nothing of a quota; only a limit of requests has some left.
+            remaining: heard.remaining.filter(|_| status < 500),
             request_id: heard.request_id.map(str::to_owned),
             body: heard.body.map(Box::new),
         }
@@ -210,7 +229,7 @@ impl Client {
         let heard = Heard {
             wait,
             request_id: reply.request_id.as_deref(),
-            body: Some(reply.body.clone()),
+            body: Some(self.scrub_value(reply.body.clone())),
             ..Heard::default()
         };
         Err(self.failure(status, &said, heard))
@@ -235,18 +254,19 @@ impl Client {
                 return Err(Failure { status: Some(status), request_id, ..failure });
             }
         };
-        let scrubbed = self.scrub_reply(&bytes);
-        let bytes = scrubbed.as_deref().map_or(&*bytes, str::as_bytes);
-        let body = serde_json::from_slice::<Value>(bytes);
+        let mut body = not_a_number::parse(&bytes);
         if good {
             return match body {
-                Ok(body) => Ok(Reply { status, body, request_id }),
-                Err(_) => Err(self.no_json(status, bytes, request_id)),
+                Some(mut body) => {
+                    self.scrub_reply(&bytes, &mut body);
+                    Ok(Reply { status, body, request_id })
+                }
+                None => Err(self.no_json(status, &bytes, request_id)),
             };
         }
-        let body = body.ok();
+        body = body.map(|body| self.scrub_value(body));
         let said = body.as_ref().and_then(Said::read).unwrap_or_else(|| Said {
-            message: self.scrub(&String::from_utf8_lossy(bytes)),
+            message: self.scrub(&String::from_utf8_lossy(&bytes)),
             ..Said::default()
         });
         let location = headers.get("location").and_then(|value| value.to_str().ok());
@@ -256,7 +276,7 @@ impl Client {
             remaining: requests_left(&windows),
             location,
             request_id: request_id.as_deref(),
-            body: body.map(|body| self.scrub_value(body)),
+            body,
         };
         Err(self.failure(status, &said, heard))
     }
@@ -326,24 +346,13 @@ impl Client {
         Failure::new(FailureKind::Unreachable, message)
     }
 
-    fn transport(&self, endpoint: &Endpoint) -> Result<&reqwest::Client, Failure> {
-        let slot = if endpoint.loopback { &self.near } else { &self.far };
-        let built = slot.get_or_init(|| {
-            let secured = self.connection.endpoints.iter().any(|url| url.starts_with("https:"));
-            build(endpoint.loopback, secured || !endpoint.loopback)
-        });
-        built.as_ref().map_err(|cause| {
-            let message = format!("no connection can be made from this machine: {cause}");
-            Failure::new(FailureKind::Broken, message)
-        })
-    }
-
     /// The headers of every request; reads the keys at the first call.
-    fn headers(&self) -> Result<HeaderMap, Failure> {
+    fn headers(&self) -> Result<&HeaderMap, Failure> {
         if let Some(headers) = self.headers.get() {
-            return Ok(headers.clone());
+            return Ok(headers);
         }
         let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, RawValue::from_static("application/json"));
         if self.dialect == Dialect::Anthropic {
             let version = RawValue::from_static("2023-06-01");
             headers.insert(HeaderName::from_static("anthropic-version"), version);
@@ -372,7 +381,7 @@ impl Client {
             };
             headers.insert(name, raw);
         }
-        Ok(self.headers.get_or_init(|| headers).clone())
+        Ok(self.headers.get_or_init(|| headers))
     }
 
     fn request_id(&self, headers: &HeaderMap) -> Option<String> {
@@ -382,29 +391,53 @@ impl Client {
         (!short.is_empty()).then_some(short)
     }
 
-    /// The body with secrets replaced, or `None` when it holds none.
-    fn scrub_reply(&self, bytes: &[u8]) -> Option<String> {
-        let mut secrets = self.connection.secrets().peekable();
-        secrets.peek()?;
-        let mut scrubbed: Option<String> = None;
-        let text = String::from_utf8_lossy(bytes);
-        for secret in secrets {
-            let current = scrubbed.as_deref().unwrap_or(&text);
-            if let Some(clean) = secret.scrub_reply(current) {
-                scrubbed = Some(clean);
+    /// Replaces secrets in the texts of a good reply. A secret stands in the bytes as it is, or with escapes.
+    fn scrub_reply(&self, bytes: &[u8], body: &mut Value) {
+        if self.connection.secrets().next().is_none() {
+            return;
+        }
+        let raw = String::from_utf8_lossy(bytes);
+        let escapes = raw.contains("\\u") || raw.contains("\\/");
+        for secret in self.connection.secrets() {
+            if escapes || secret.stands_in_reply(&raw) {
+                each_text(body, &|text| secret.scrub_reply(text));
             }
         }
-        scrubbed
     }
 
-    /// A body of an error with secrets of any length replaced.
-    fn scrub_value(&self, body: Value) -> Value {
-        if self.connection.secrets().next().is_none() {
-            return body;
+    /// A body of an error with all secrets replaced.
+    fn scrub_value(&self, mut body: Value) -> Value {
+        for secret in self.connection.secrets() {
+            each_text(&mut body, &|text| Some(secret.scrub(text)));
         }
-        let text = self.scrub(&body.to_string());
-        serde_json::from_str(&text).unwrap_or(Value::Null)
+        body
     }
+}
+
+/// A failure as it stands once its endpoint was told how the request went. A denial that other endpoints may not share
+/// is a failure of this endpoint.
+fn judged(on_its_way: OnItsWay<'_>, failure: Failure, purpose: Purpose) -> Failure {
+    use FailureKind::{Broken, Busy, Denied, NoRoute, Unreachable};
+    match (&failure.kind, failure.status) {
+        (Unreachable, None) => on_its_way.failed(REST),
+        _ if purpose == Purpose::Details => on_its_way.neither(),
+        (Unreachable, _) => on_its_way.failed(REST),
+        (Busy, _) => on_its_way.failed(failure.wait.unwrap_or(BREATH)),
+        (Broken | NoRoute, Some(500..)) => on_its_way.failed(REST),
+        (Denied | NoRoute, Some(401 | 403 | 404)) => {
+            let host = on_its_way.endpoint.host().to_owned();
+            if on_its_way.denied() {
+                let message = format!("`{host}`: {}", failure.message);
+                return Failure { kind: Unreachable, message, ..failure };
+            }
+        }
+        _ => on_its_way.neither(),
+    }
+    failure
+}
+
+fn bytes(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(body).map_err(|cause| Failure::new(FailureKind::Broken, cause.to_string()))
 }
 
 /// What a failed reply said beside its status and words.
@@ -415,29 +448,6 @@ struct Heard<'a> {
     location: Option<&'a str>,
     request_id: Option<&'a str>,
     body: Option<Value>,
-}
-
-fn build(loopback: bool, certificates: bool) -> Result<reqwest::Client, String> {
-    // A provider that another part of the program installed serves as well.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("tribunal/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECTING)
-        .pool_idle_timeout(Duration::from_secs(60))
-        .retry(reqwest::retry::never());
-    if loopback {
-        builder = builder.no_proxy();
-    }
-    // Reading the certificates of the machine takes long, and a machine may have none.
-    if !certificates {
-        builder = builder.tls_certs_only([]);
-    }
-    let built = builder.build();
-    built.map_err(|cause| {
-        let inner = cause.source().map(ToString::to_string);
-        inner.unwrap_or_else(|| cause.to_string())
-    })
 }
 
 fn sensitive(value: &str, variable: &str) -> Result<RawValue, Failure> {

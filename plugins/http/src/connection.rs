@@ -12,6 +12,13 @@ use crate::secret::Secret;
 /// The largest body that is read when a recipe does not say: 16 MiB.
 pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
 
+/// Headers that carry keys, lower case.
+const KEY_HEADERS: [&str; 6] =
+    ["authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"];
+/// Names under which a query carries a key, lower case.
+const KEY_NAMES: [&str; 7] =
+    ["key", "api_key", "api-key", "apikey", "access_token", "token", "subscription-key"];
+
 /// The value of a header that goes with every request.
 #[derive(Debug)]
 pub(crate) enum HeaderValue {
@@ -100,6 +107,12 @@ impl Connection {
         let mut headers = Vec::new();
         for (name, value) in keys.headers {
             check_header("headers", name)?;
+            if KEY_HEADERS.contains(&name.to_lowercase().as_str()) {
+                let message = format!("the header `{name}` carries a key (not shown)");
+                return Err(SettingsError::of_key("headers", message).with_hint(
+                    "put the value into an environment variable and name that in `headers-env`",
+                ));
+            }
             if reqwest::header::HeaderValue::from_str(value).is_err() {
                 let message = format!("the value of the header `{name}` cannot be sent");
                 return Err(SettingsError::of_key("headers", message)
@@ -143,6 +156,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// True when the query of a URL holds a value under a name that is used for keys.
+pub(crate) fn carries_key(url: &Url) -> bool {
+    url.query_pairs()
+        .any(|(name, value)| !value.is_empty() && KEY_NAMES.contains(&name.to_lowercase().as_str()))
+}
+
 /// A base URL without a slash at the end, or what is wrong with it. The text is never repeated when it holds a password.
 pub(crate) fn checked_url(
     key: &str,
@@ -159,6 +178,11 @@ pub(crate) fn checked_url(
     };
     if !url.username().is_empty() || url.password().is_some() {
         let message = "a user name or password stands in the base URL";
+        return Err(SettingsError::of_key(key, message)
+            .with_hint("put it into an environment variable and name that in `headers-env`"));
+    }
+    if carries_key(&url) {
+        let message = "a key stands behind the `?` of the base URL (not shown)";
         return Err(SettingsError::of_key(key, message)
             .with_hint("put it into an environment variable and name that in `headers-env`"));
     }
@@ -249,6 +273,25 @@ mod tests {
         let url = "http://me:hunter2@127.0.0.1";
         let error = checked_url("base-url", url, &NoGenerators).unwrap_err();
         assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_key_written_into_a_header_or_a_url_is_refused_and_not_repeated() {
+        let none = BTreeMap::new();
+        for name in ["Authorization", "x-api-key", "api-key", "Cookie", "proxy-authorization"] {
+            let headers = BTreeMap::from([(name.to_owned(), "Bearer hunter2".to_owned())]);
+            let wrong =
+                Keys { base_url: Some("http://127.0.0.1:1"), headers: &headers, ..keys(&none) };
+            let error = Connection::of_keys(wrong, &NoGenerators).unwrap_err();
+            assert!(error.hint.as_deref().unwrap().contains("`headers-env`"), "{error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"));
+        }
+        for query in ["key=hunter2", "a=b&api_key=hunter2", "API_KEY=hunter2"] {
+            let url = format!("http://127.0.0.1/v1?{query}");
+            let error = checked_url("base-url", &url, &NoGenerators).unwrap_err();
+            assert!(error.hint.as_deref().unwrap().contains("`headers-env`"), "{error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::client::Client;
 /// (llama-server, vLLM), the most tokens (vLLM). Routes that do not exist say nothing.
 pub(crate) async fn ask_server(client: &Client, body: &Value, inspection: &mut Inspection) {
     if let Some(messages) = body.get("messages") {
-        let asked = client.post("/apply-template", &json!({ "messages": messages })).await;
+        let asked = client.look_up("/apply-template", &json!({ "messages": messages })).await;
         let rendered = asked.ok().and_then(|reply| text(&reply.body, "prompt"));
         if let Some(rendered) = rendered {
             inspection.rendered = rendered;
@@ -18,7 +18,7 @@ pub(crate) async fn ask_server(client: &Client, body: &Value, inspection: &mut I
             // vLLM counts messages by itself.
             let asked = json!({"model": body.get("model"), "messages": messages,
                 "add_generation_prompt": true});
-            if let Ok(reply) = client.post("/tokenize", &asked).await {
+            if let Ok(reply) = client.look_up("/tokenize", &asked).await {
                 note_tokens(&reply.body, inspection);
             }
             return;
@@ -30,13 +30,13 @@ pub(crate) async fn ask_server(client: &Client, body: &Value, inspection: &mut I
     // Both names of the text: llama-server reads `content`, vLLM `prompt`.
     let asked = json!({"model": body.get("model"), "content": inspection.rendered,
         "prompt": inspection.rendered, "add_special": true, "parse_special": true});
-    if let Ok(reply) = client.post("/tokenize", &asked).await {
+    if let Ok(reply) = client.look_up("/tokenize", &asked).await {
         note_tokens(&reply.body, inspection);
     }
     let properties = client.get("/props").await.ok();
     let Some(bos) = properties.and_then(|reply| text(&reply.body, "bos_token")) else { return };
     let asked = json!({"content": bos, "add_special": false, "parse_special": true});
-    let Ok(reply) = client.post("/tokenize", &asked).await else { return };
+    let Ok(reply) = client.look_up("/tokenize", &asked).await else { return };
     if let [id] = ids(&reply.body)[..] {
         let count = inspection.tokens.iter().take_while(|token| **token == id).count();
         inspection.bos = Some((id, count));

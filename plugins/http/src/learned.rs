@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use serde_json::{Map, Value};
+
 use crate::failure::{Failure, FailureKind};
 use crate::said::Said;
 
@@ -119,7 +121,7 @@ impl Learned {
     }
 
     /// The parameter of the request that this failure refuses, if it is one that can be left out and is in the request.
-    pub fn refused(&self, failure: &Failure, sent: &serde_json::Value) -> Option<Parameter> {
+    pub fn refused(&self, failure: &Failure, sent: &Map<String, Value>) -> Option<Parameter> {
         if !matches!(failure.kind, FailureKind::UnknownField(_) | FailureKind::Rejected) {
             return None;
         }
@@ -183,16 +185,16 @@ fn mentions(sentence: &str, name: &str, quoted: bool) -> bool {
 }
 
 /// True when the request holds a key of one of these names, at the top or in Gemini's `generationConfig`.
-fn holds(sent: &serde_json::Value, names: &[&str]) -> bool {
-    let tables = [Some(sent), sent.get("generationConfig")];
-    let mut keys = tables.into_iter().flatten().filter_map(|table| table.as_object()).flatten();
+fn holds(sent: &Map<String, Value>, names: &[&str]) -> bool {
+    let tables = [Some(sent), sent.get("generationConfig").and_then(Value::as_object)];
+    let mut keys = tables.into_iter().flatten().flatten();
     keys.any(|(key, _)| names.contains(&&*key.to_lowercase()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn refused(message: &str, extra: Value, sent: Value) -> Option<Parameter> {
         let mut error = json!({"message": message});
@@ -203,7 +205,7 @@ mod tests {
         let said = Said::read(&body).unwrap();
         let kind = crate::classify::kind_of(400, &said, false);
         let failure = Failure { body: Some(Box::new(body)), ..Failure::new(kind, message) };
-        Learned::default().refused(&failure, &sent)
+        Learned::default().refused(&failure, sent.as_object().unwrap())
     }
 
     #[test]

@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 
+mod begin;
+mod body;
 mod chat;
 mod classify;
 mod client;
@@ -14,6 +16,7 @@ mod inspecting;
 mod learned;
 mod logprobs;
 mod models;
+mod not_a_number;
 mod quota;
 mod reward;
 mod said;
@@ -23,6 +26,7 @@ mod shape;
 mod talk;
 mod thinking;
 mod together;
+mod transport;
 mod wait;
 
 /// Registers the generators and reward sources of this crate.

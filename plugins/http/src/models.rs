@@ -83,6 +83,10 @@ impl Model {
                 Ok(identity)
             }
             Err(failure) => match failure.kind {
+                // A key for inference alone may not see the list.
+                FailureKind::Denied if failure.status == Some(403) && self.given.is_some() => {
+                    Ok(identity)
+                }
                 FailureKind::Denied if failure.status != Some(404) => Err(failure.into()),
                 FailureKind::Unreachable if matches!(failure.status, None | Some(503)) => {
                     Err(failure.into())

@@ -21,12 +21,19 @@ pub(crate) struct Window {
 }
 
 /// The quotas that the headers name, whatever the order of their words: `x-ratelimit-remaining-requests`,
-/// `anthropic-ratelimit-requests-remaining`, `RateLimit-Remaining`.
+/// `anthropic-ratelimit-requests-remaining`, `RateLimit-Remaining`, `X-Rate-Limit-Remaining`, and the one header
+/// `RateLimit: limit=100, remaining=50, reset=30` with its newer form `RateLimit: "default";r=50;t=30`.
 pub(crate) fn windows(headers: &HeaderMap, now: SystemTime) -> Vec<Window> {
     let mut windows: Vec<Window> = Vec::new();
     for (name, value) in headers {
-        let Some((_, words)) = name.as_str().split_once("ratelimit-") else { continue };
+        let name = name.as_str();
         let Ok(value) = value.to_str() else { continue };
+        if matches!(name, "ratelimit" | "x-ratelimit" | "x-rate-limit") {
+            windows.extend(listed(value, now));
+            continue;
+        }
+        let after = |word: &str| name.split_once(word).map(|(_, words)| words);
+        let Some(words) = after("ratelimit-").or_else(|| after("rate-limit-")) else { continue };
         let is_field = |word: &&str| matches!(*word, "limit" | "remaining" | "reset");
         let Some(field) = words.split('-').find(is_field) else { continue };
         let counted: Vec<&str> = words.split('-').filter(|word| *word != field).collect();
@@ -46,6 +53,24 @@ pub(crate) fn windows(headers: &HeaderMap, now: SystemTime) -> Vec<Window> {
         }
     }
     windows
+}
+
+/// The quota that a single header lists.
+fn listed(text: &str, now: SystemTime) -> Option<Window> {
+    let mut window = Window { counts: String::new(), limit: None, remaining: None, resets: None };
+    for pair in text.split([',', ';']) {
+        let Some((key, value)) = pair.split_once('=') else { continue };
+        match key.trim() {
+            "limit" => window.limit = window.limit.or(leading_number(value)),
+            "remaining" | "r" => {
+                let left = leading_number(value).map(|left| left as u64);
+                window.remaining = window.remaining.or(left);
+            }
+            "reset" | "t" => window.resets = window.resets.or_else(|| reset(value, now)),
+            _ => {}
+        }
+    }
+    (window.limit.is_some() || window.remaining.is_some()).then_some(window)
 }
 
 /// The scarcest quota; `None` when none has both limit and rest.
@@ -112,6 +137,25 @@ mod tests {
         let windows = read(&[("ratelimit-limit", "10, 10;w=60"), ("ratelimit-remaining", "1")]);
         assert_eq!(scarcest(&windows), Some(Quota { left: 0.1, resets: None }));
         assert_eq!(requests_left(&windows), Some(1));
+    }
+
+    #[test]
+    fn a_single_header_and_hyphened_names_are_understood() {
+        let windows = read(&[("ratelimit", "limit=100, remaining=20, reset=30")]);
+        let quota = Quota { left: 0.2, resets: Some(Duration::from_secs(30)) };
+        assert_eq!(scarcest(&windows), Some(quota));
+        assert_eq!(requests_left(&windows), Some(20));
+        let windows = read(&[("ratelimit", "\"default\";r=0;t=7")]);
+        assert_eq!(requests_left(&windows), Some(0));
+        assert_eq!(windows[0].resets, Some(Duration::from_secs(7)));
+        let windows = read(&[
+            ("x-rate-limit-limit", "50"),
+            ("x-rate-limit-remaining", "5"),
+            ("x-rate-limit-reset", "60"),
+        ]);
+        let quota = Quota { left: 0.1, resets: Some(Duration::from_secs(60)) };
+        assert_eq!(scarcest(&windows), Some(quota));
+        assert_eq!(read(&[("ratelimit-policy", "100;w=60"), ("ratelimit", "x")]), []);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod ask;
 mod generic;
 mod identify;
 mod inspect;
+mod kept;
 mod likelihood;
 mod piece;
 mod pointer;
@@ -32,6 +33,7 @@ use tribunal_api::{
 use self::ask::{Asker, Found, Miss};
 use self::generic::{Generic, parted};
 use self::identify::Model;
+use self::kept::Kept;
 use self::piece::Piece;
 use self::render::{Begins, Rendering};
 use self::server::{Sends, Server};
@@ -119,6 +121,7 @@ impl Served {
             model: Model::new(config.model.clone()),
             most: AtomicUsize::new(batch),
             known: Known::default(),
+            kept: Kept::default(),
         };
         Ok(Self { asker, rendering, choice, limits, place })
     }
@@ -297,13 +300,16 @@ impl RewardSource for Served {
                 None => groups.push(vec![(place, piece)]),
             }
         }
-        for group in groups {
+        let last = groups.len().saturating_sub(1);
+        for (number, group) in groups.into_iter().enumerate() {
             let asked: Vec<&Piece<'_>> = group.iter().map(|(_, piece)| *piece).collect();
-            let rows = self.asker.rows(&asked).await;
+            let rows = self.asker.rows(&asked, number < last).await;
             for ((place, _), row) in group.into_iter().zip(rows) {
                 answers[place] = self.answer(row);
             }
         }
+        let asked: Vec<&Piece<'_>> = pieces.iter().flatten().collect();
+        self.asker.kept.forget(&asked);
         answers.into_iter().collect()
     }
 }

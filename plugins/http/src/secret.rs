@@ -7,10 +7,33 @@ use tribunal_api::SettingsError;
 
 use crate::failure::{Failure, FailureKind};
 
-/// Values shorter than this are no secrets (`x`, `none`): blanking them would blank half of every message.
-const LEAST_IN_MESSAGES: usize = 4;
-/// Values shorter than this are not blanked in replies that are read as answers (`EMPTY`, `none`, `token`).
-const LEAST_IN_REPLIES: usize = 8;
+/// Values shorter than this are no secrets (`x`, `no`): blanking them would blank half of every message.
+const LEAST: usize = 4;
+/// What people put where a server wants no key, lower case. It is not blanked in replies that are read as answers.
+const PLACEHOLDERS: [&str; 22] = [
+    "api-key",
+    "api_key",
+    "apikey",
+    "default",
+    "dummy",
+    "empty",
+    "fake",
+    "local",
+    "lm-studio",
+    "no-key",
+    "no_key",
+    "nokey",
+    "none",
+    "not-needed",
+    "null",
+    "ollama",
+    "placeholder",
+    "secret",
+    "sk-no-key-required",
+    "test",
+    "token",
+    "unused",
+];
 
 /// A value that stands in an environment variable.
 pub(crate) struct Secret {
@@ -22,6 +45,7 @@ pub(crate) struct Secret {
 struct Value {
     plain: String,
     forms: Vec<String>,
+    is_placeholder: bool,
 }
 
 impl Secret {
@@ -76,7 +100,7 @@ impl Secret {
     /// The text with every form of the value replaced by `[NAME]`.
     pub fn scrub(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for form in self.forms(LEAST_IN_MESSAGES) {
+        for form in self.forms() {
             if text.contains(form) {
                 text = text.replace(form, &format!("[{}]", self.variable));
             }
@@ -84,19 +108,25 @@ impl Secret {
         text
     }
 
-    /// A reply with the value replaced, or `None` when it does not hold it.
+    /// A text of a reply with the value replaced, or `None` when it does not hold it or the value is a placeholder.
     pub fn scrub_reply(&self, text: &str) -> Option<String> {
-        let held = self.forms(LEAST_IN_REPLIES).iter().any(|form| text.contains(form));
-        held.then(|| self.scrub(text))
+        self.stands_in_reply(text).then(|| self.scrub(text))
     }
 
-    fn forms(&self, least: usize) -> &[String] {
+    /// True when a text of a reply holds the value, and the value is no placeholder.
+    pub fn stands_in_reply(&self, text: &str) -> bool {
+        let forms = self.forms();
+        let is_placeholder = || self.value.get().is_some_and(|value| value.is_placeholder);
+        !is_placeholder() && forms.iter().any(|form| text.contains(form))
+    }
+
+    fn forms(&self) -> &[String] {
         // A value that was never read was never sent, but it may still stand in a text that is about to be shown.
         if self.read().is_err() {
             return &[];
         }
         match self.value.get() {
-            Some(value) if value.plain.len() >= least => &value.forms,
+            Some(value) if value.plain.len() >= LEAST => &value.forms,
             _ => &[],
         }
     }
@@ -119,7 +149,34 @@ impl Value {
         forms.retain(|form| seen.insert(form.clone()));
         // The longest first: a form that holds another one is replaced as a whole.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        Self { plain: plain.to_owned(), forms }
+        let is_placeholder = PLACEHOLDERS.contains(&plain.to_lowercase().as_str());
+        Self { plain: plain.to_owned(), forms, is_placeholder }
+    }
+}
+
+/// Changes the texts and keys of a JSON value for which `change` gives another text.
+pub(crate) fn each_text(value: &mut serde_json::Value, change: &impl Fn(&str) -> Option<String>) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let Some(changed) = change(text) {
+                *text = changed;
+            }
+        }
+        serde_json::Value::Array(list) => list.iter_mut().for_each(|one| each_text(one, change)),
+        serde_json::Value::Object(table) => {
+            let keys: Vec<(String, String)> = table
+                .keys()
+                .filter_map(|key| Some((key.clone(), change(key)?)))
+                .filter(|(key, changed)| key != changed)
+                .collect();
+            for (key, changed) in keys {
+                if let Some(inner) = table.remove(&key) {
+                    table.insert(changed, inner);
+                }
+            }
+            table.values_mut().for_each(|one| each_text(one, change));
+        }
+        _ => {}
     }
 }
 
@@ -165,6 +222,24 @@ mod tests {
         assert_eq!(empty.scrub("the set is EMPTY"), "the set is [MY_KEY]");
         assert_eq!(secret("x").scrub("exit"), "exit");
         assert_eq!(secret("sk-12345").scrub_reply("I saw sk-12345"), Some("I saw [MY_KEY]".into()));
+    }
+
+    #[test]
+    fn a_short_key_is_blanked_in_texts_of_a_model_unless_it_is_a_placeholder() {
+        assert_eq!(secret("k3y9").scrub_reply("my k3y9"), Some("my [MY_KEY]".into()));
+        for placeholder in ["none", "Token", "EMPTY", "test"] {
+            assert_eq!(secret(placeholder).scrub_reply(placeholder), None, "{placeholder}");
+        }
+    }
+
+    #[test]
+    fn texts_and_keys_of_a_value_are_changed_at_any_depth() {
+        let secret = secret("sk-1234+5");
+        let raw = r#"{"a": [{"sk\u002d1234\u002b5": "x sk\u002d1234\u002b5 y"}], "n": 1}"#;
+        let mut value: serde_json::Value = serde_json::from_str(raw).unwrap();
+        each_text(&mut value, &|text| secret.scrub_reply(text));
+        let wanted = serde_json::json!({"a": [{"[MY_KEY]": "x [MY_KEY] y"}], "n": 1});
+        assert_eq!(value, wanted);
     }
 
     #[test]

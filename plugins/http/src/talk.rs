@@ -9,6 +9,7 @@ use tribunal_api::{
     Usage, async_trait,
 };
 
+use crate::body::Body;
 use crate::client::Client;
 use crate::failure::{Failure, FailureKind};
 use crate::learned::{Learned, Parameter};
@@ -24,13 +25,13 @@ pub(crate) trait Wire: Send + Sync {
     fn route(&self, model: Option<&str>) -> String;
 
     /// The body of a request for one sample per seed.
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         seeds: &[u64],
         model: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure>;
+    ) -> Result<Body<'a>, Failure>;
 
     /// What a reply says: at least one text, and no more than the reply holds.
     fn read(&self, body: &Value, prompt: &Prompt) -> Result<Heard, Failure>;
@@ -176,7 +177,7 @@ impl Talk {
                     let request = failure.request_id;
                     return Ok(Asked::Heard(Heard { texts, request, ..Heard::default() }));
                 }
-                Err(failure) => match self.learned.refused(&failure, &body) {
+                Err(failure) => match self.learned.refused(&failure, &body.table) {
                     Some(Parameter::LimitKey) if other_limit_key => return Err(failure),
                     Some(parameter) => {
                         self.learned.drop(parameter);
@@ -211,17 +212,17 @@ impl Talk {
                 if kept.len() >= MOST_KEPT {
                     kept.clear();
                 }
-                kept.insert((place, body.to_string()), reply);
+                kept.insert((place, written(&body)), reply);
             }
         }
     }
 
-    fn take_kept(&self, place: usize, body: &Value) -> Option<Heard> {
+    fn take_kept(&self, place: usize, body: &Body<'_>) -> Option<Heard> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.is_empty() {
             return None;
         }
-        kept.remove(&(place, body.to_string()))
+        kept.remove(&(place, written(body)))
     }
 
     async fn look(&self, prompt: &Prompt) -> Result<Inspection, Failure> {
@@ -240,11 +241,17 @@ impl Talk {
             inspection.exact = true;
         }
         if self.may_inspect {
+            let body = serde_json::to_value(&body).unwrap_or_default();
             crate::inspecting::ask_server(&self.client, &body, &mut inspection).await;
         }
         inspection.rendered = self.client.scrub(&inspection.rendered);
         Ok(inspection)
     }
+}
+
+/// A body as text, by which kept samples are found again.
+fn written(body: &Body<'_>) -> String {
+    serde_json::to_string(body).unwrap_or_default()
 }
 
 fn joined(heard: impl Iterator<Item = Heard>) -> Completion {

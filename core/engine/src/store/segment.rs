@@ -1,7 +1,7 @@
 //! Writing trials: whole lines with a checksum, one writer a process, flushed once a second.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ pub struct Segment {
     file: Arc<File>,
     path: PathBuf,
     end: Mutex<u64>,
-    timing: Mutex<File>,
+    timing: Arc<Mutex<BufWriter<File>>>,
     timing_path: PathBuf,
     flusher: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -95,12 +95,13 @@ impl Segment {
             .open(&timing_path)
             .map_err(|cause| StoreError::io("create", &timing_path, cause))?;
         let file = Arc::new(file);
+        let timing = Arc::new(Mutex::new(BufWriter::new(timing)));
         let segment = Self {
-            flusher: Some(flusher(file.clone())),
+            flusher: Some(flusher(file.clone(), timing.clone())),
             file,
             path,
             end: Mutex::new(0),
-            timing: Mutex::new(timing),
+            timing,
             timing_path,
         };
         segment.write(&sealed(&serde_json::json!({ "format": FORMAT })))?;
@@ -125,7 +126,8 @@ impl Segment {
         self.write(&lines)
     }
 
-    /// Notes how a call went.
+    /// Notes how a call went. The line reaches the file within a second: what was measured may be lost with the process,
+    /// and no answer with it.
     ///
     /// # Errors
     ///
@@ -144,6 +146,9 @@ impl Segment {
     /// When the disk fails.
     pub fn finish(mut self) -> Result<(), StoreError> {
         self.stop_flusher();
+        let mut timing = self.timing.lock().unwrap_or_else(PoisonError::into_inner);
+        timing.flush().map_err(|cause| StoreError::io("write", &self.timing_path, cause))?;
+        drop(timing);
         self.file.sync_data().map_err(|cause| StoreError::io("write", &self.path, cause))
     }
 
@@ -178,12 +183,13 @@ impl Drop for Segment {
 }
 
 /// A thread that flushes what was written once a second, until its sender is dropped.
-fn flusher(file: Arc<File>) -> (Sender<()>, JoinHandle<()>) {
+fn flusher(file: Arc<File>, timing: Arc<Mutex<BufWriter<File>>>) -> (Sender<()>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::channel::<()>();
     let thread = std::thread::spawn(move || {
         while let Err(RecvTimeoutError::Timeout) = receiver.recv_timeout(Duration::from_secs(1)) {
             // An error shows at the next write or at the end.
             let _ = file.sync_data();
+            let _ = timing.lock().unwrap_or_else(PoisonError::into_inner).flush();
         }
     });
     (sender, thread)

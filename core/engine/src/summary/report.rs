@@ -411,6 +411,7 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
         }
     }
     notes.extend(many_abstentions(rows));
+    notes.extend(position_alone(rows));
     let mut protocols: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let asked = |row: &&ReportRow| row.source != LENGTH_LINE && !row.protocol.is_empty();
     for row in rows.iter().filter(|row| row.headline).filter(asked) {
@@ -423,6 +424,35 @@ fn notes(plan: &StoredPlan, rows: &[ReportRow]) -> Vec<String> {
                 "the sources on suite `{suite}` were asked by different protocols ({}): their numbers do not rank together",
                 list.join("; ")
             ));
+        }
+    }
+    notes
+}
+
+/// Share of questions shown in both orders with the same verdict, below which a source reads positions alone.
+const LITTLE_AGREEMENT: f64 = 0.1;
+
+/// Sources whose verdict turns with the order nearly every time: their ties are no judgement of the replies.
+fn position_alone(rows: &[ReportRow]) -> Vec<String> {
+    let told = |row: &&ReportRow| {
+        row.measure == "position/agreement" && row.subset.is_empty() && row.slice.is_none()
+    };
+    let little = |row: &&ReportRow| {
+        row.n >= 10 && row.value.is_some_and(|value| value < LITTLE_AGREEMENT)
+    };
+    let mut notes: Vec<String> = Vec::new();
+    for row in rows.iter().filter(told).filter(little) {
+        let note = format!(
+            "source `{}` on suite `{}` turns its verdict with the order in {:.0} % of {} {}: it reads positions, not \
+             replies, and its numbers are those of ties",
+            row.source,
+            row.suite,
+            100.0 * (1.0 - row.value.unwrap_or_default()),
+            row.n,
+            row.counted
+        );
+        if !notes.contains(&note) {
+            notes.push(note);
         }
     }
     notes

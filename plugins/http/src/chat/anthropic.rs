@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use tribunal_api::{Finish, Grammar, Prompt, Role, Usage};
 
 use super::{Ways, merge};
+use crate::body::Body;
 use crate::failure::{Failure, FailureKind};
 use crate::learned::{Learned, Parameter};
 use crate::shape;
@@ -20,13 +21,13 @@ impl Wire for Messages {
         "/v1/messages".to_owned()
     }
 
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         _: &[u64],
         model: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Body<'a>, Failure> {
         if let Some(Grammar::Gbnf(_)) = prompt.grammar {
             let message = "the prompt wants a grammar in GBNF, which this provider does not read";
             return Err(Failure::new(FailureKind::Rejected, message));
@@ -56,7 +57,7 @@ impl Wire for Messages {
             body.insert("stop_sequences".to_owned(), json!(sampling.stop));
         }
         merge(&mut body, &self.ways.extra);
-        Ok(Value::Object(body))
+        Ok(body.into())
     }
 
     fn read(&self, body: &Value, _: &Prompt) -> Result<Heard, Failure> {

@@ -5,6 +5,7 @@ use tribunal_api::{Finish, Grammar, Prompt, Role, Text, Token, Usage};
 
 use super::openai::in_order;
 use super::{Choices, SamplesBy, Ways, merge, seed_bits};
+use crate::body::Body;
 use crate::failure::{Failure, FailureKind};
 use crate::learned::{Learned, Parameter};
 use crate::shape;
@@ -25,13 +26,13 @@ impl Wire for GenerateContent {
         format!("/v1beta/models/{}:generateContent", model.trim_start_matches("models/"))
     }
 
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         seeds: &[u64],
         _: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Body<'a>, Failure> {
         let turns = self.ways.turns(&prompt.turns);
         let mut body = Map::new();
         let system: Vec<Value> = turns
@@ -50,7 +51,7 @@ impl Wire for GenerateContent {
         let config = self.config(prompt, seeds, learned)?;
         body.insert("generationConfig".to_owned(), Value::Object(config));
         merge(&mut body, &self.ways.extra);
-        Ok(Value::Object(body))
+        Ok(body.into())
     }
 
     fn read(&self, body: &Value, prompt: &Prompt) -> Result<Heard, Failure> {

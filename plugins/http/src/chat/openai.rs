@@ -1,9 +1,10 @@
 //! Chat completions of OpenAI, Azure and compatible servers.
 
 use serde_json::{Map, Value, json};
-use tribunal_api::{Finish, Grammar, Prompt, Turn, Usage};
+use tribunal_api::{Finish, Grammar, Prompt, Usage};
 
 use super::{Choices, SamplesBy, TokenLimitKey, Ways, merge, seed_bits};
+use crate::body::Body;
 use crate::failure::{Failure, FailureKind};
 use crate::learned::{Learned, Parameter};
 use crate::talk::{Heard, Wire};
@@ -44,21 +45,18 @@ impl Wire for ChatCompletions {
         }
     }
 
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         seeds: &[u64],
         model: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Body<'a>, Failure> {
         let sampling = &prompt.sampling;
         let mut body = Map::new();
         if let Some(model) = model {
             body.insert("model".to_owned(), model.into());
         }
-        let turns = self.ways.turns(&prompt.turns);
-        let message = |turn: &Turn| json!({"role": turn.role.as_str(), "content": turn.content});
-        body.insert("messages".to_owned(), turns.iter().map(message).collect());
         body.insert(self.limit_key(learned).to_owned(), sampling.max_tokens.into());
         if !learned.drops(Parameter::Temperature) {
             body.insert("temperature".to_owned(), sampling.temperature.into());
@@ -88,7 +86,7 @@ impl Wire for ChatCompletions {
             self.constrain(grammar, &mut body)?;
         }
         merge(&mut body, &self.ways.extra);
-        Ok(Value::Object(body))
+        Ok(Body { table: body, messages: Some(self.ways.turns(&prompt.turns)) })
     }
 
     fn read(&self, body: &Value, prompt: &Prompt) -> Result<Heard, Failure> {
@@ -100,7 +98,12 @@ impl Wire for ChatCompletions {
             }
             texts.push(separate(raw, self.ways.tags.as_ref(), self.ways.think_opened));
         }
-        Ok(Heard { texts, usage: usage(body), served: served(body, self.ways.fingerprints), request: None })
+        Ok(Heard {
+            texts,
+            usage: usage(body),
+            served: served(body, self.ways.fingerprints),
+            request: None,
+        })
     }
 
     fn most_at_once(&self) -> usize {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use tribunal_api::{Finish, Grammar, Prompt, Usage};
 
 use super::Ways;
+use crate::body::Body;
 use crate::chat::openai::one_of;
 use crate::chat::{merge, seed_bits};
 use crate::failure::{Failure, FailureKind};
@@ -22,13 +23,13 @@ impl Wire for Completion {
         "/completion".to_owned()
     }
 
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         seeds: &[u64],
         model: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Body<'a>, Failure> {
         let sampling = &prompt.sampling;
         let mut body = Map::new();
         if let Some(model) = model {
@@ -65,7 +66,7 @@ impl Wire for Completion {
             None => {}
         }
         merge(&mut body, &self.ways.extra);
-        Ok(Value::Object(body))
+        Ok(body.into())
     }
 
     fn read(&self, body: &Value, prompt: &Prompt) -> Result<Heard, Failure> {

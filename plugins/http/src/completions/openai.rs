@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use tribunal_api::{Grammar, Prompt};
 
 use super::Ways;
+use crate::body::Body;
 use crate::chat::openai::{choices, finish, served, usage};
 use crate::chat::{merge, seed_bits};
 use crate::failure::{Failure, FailureKind};
@@ -22,13 +23,13 @@ impl Wire for Completions {
         "/v1/completions".to_owned()
     }
 
-    fn body(
+    fn body<'a>(
         &self,
-        prompt: &Prompt,
+        prompt: &'a Prompt,
         seeds: &[u64],
         model: Option<&str>,
         learned: &Learned,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Body<'a>, Failure> {
         let sampling = &prompt.sampling;
         let mut body = Map::new();
         if let Some(model) = model {
@@ -72,7 +73,7 @@ impl Wire for Completions {
             Some(Grammar::OneOf(_)) | None => {}
         }
         merge(&mut body, &self.ways.extra);
-        Ok(Value::Object(body))
+        Ok(body.into())
     }
 
     fn read(&self, body: &Value, prompt: &Prompt) -> Result<Heard, Failure> {
@@ -89,7 +90,12 @@ impl Wire for Completions {
             let raw = Raw { content: content.to_owned(), reasoning: None, finish, tokens };
             texts.push(separate(raw, self.ways.tags.as_ref(), opened));
         }
-        Ok(Heard { texts, usage: usage(body), served: served(body, self.ways.fingerprints), request: None })
+        Ok(Heard {
+            texts,
+            usage: usage(body),
+            served: served(body, self.ways.fingerprints),
+            request: None,
+        })
     }
 
     fn most_at_once(&self) -> usize {

@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_template_that_is_not_there_is_a_fault_of_the_settings() {
-        let error = Rendering::new(Some(Path::new("/nowhere/x.jinja")), Map::new(), true).err().unwrap();
+        let error =
+            Rendering::new(Some(Path::new("/nowhere/x.jinja")), Map::new(), true).err().unwrap();
         assert!(error.hint.is_some());
     }
 }

@@ -9,11 +9,13 @@ use reqwest::Method;
 use tribunal_api::{Answer, Reason, SourceError};
 
 use super::generic::{Generic, Unread};
+use super::kept::Kept;
 use super::piece::Piece;
 use super::read::{self, Page};
 use super::row::Row;
 use super::verdict::shares;
 use super::wire::{Known, Wire};
+use crate::classify::asks_for_patience;
 use crate::client::{Client, Reply};
 use crate::failure::{Failure, FailureKind};
 
@@ -52,6 +54,9 @@ impl Miss {
 /// One row or miss per piece.
 pub(super) type Rows = Vec<Result<Found, Miss>>;
 
+/// Rows or misses of some pieces, with their places.
+type Rowed = Vec<(usize, Result<Found, Miss>)>;
+
 /// How rows are asked for.
 pub(super) struct Asker {
     /// The transport.
@@ -66,6 +71,8 @@ pub(super) struct Asker {
     pub(super) most: AtomicUsize,
     /// The activation switch that the server knows.
     pub(super) known: Known,
+    /// What came of parts of calls that have not ended.
+    pub(super) kept: Kept,
 }
 
 /// Why a request gave no rows.
@@ -82,6 +89,24 @@ impl From<Failure> for Trouble {
     }
 }
 
+/// Texts that are asked for at once, by their places.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    start: usize,
+    end: usize,
+    /// How often it was cut.
+    depth: usize,
+}
+
+impl Part {
+    /// Both halves, the first one last: parts are taken from the end.
+    fn halves(self) -> [Part; 2] {
+        let middle = self.start + (self.end - self.start) / 2;
+        let depth = self.depth + 1;
+        [Part { start: middle, depth, ..self }, Part { end: middle, depth, ..self }]
+    }
+}
+
 /// What a failed request means for its texts.
 enum Course {
     /// Asked in halves.
@@ -92,28 +117,49 @@ enum Course {
 
 impl Asker {
     /// The rows of these pieces, in their order. All share a `lead`.
-    pub(super) async fn rows(&self, pieces: &[&Piece<'_>]) -> Rows {
-        let mut rows: Vec<Option<Result<Found, Miss>>> = pieces.iter().map(|_| None).collect();
+    ///
+    /// What came of a part is kept while others are asked for, in this call or after it (`goes_on_after`): when the
+    /// engine gives up in between, it asks again for the rest alone. The caller forgets what is kept once it has all.
+    pub(super) async fn rows(&self, pieces: &[&Piece<'_>], goes_on_after: bool) -> Rows {
+        let mut rows = self.kept.known(pieces);
+        let open: Vec<usize> = (0..pieces.len()).filter(|place| rows[*place].is_none()).collect();
+        let asked: Vec<&Piece<'_>> = open.iter().map(|place| pieces[*place]).collect();
         let most = self.most.load(Ordering::Relaxed).max(1);
-        let mut waiting: Vec<(usize, usize)> = (0..pieces.len())
+        let mut waiting: Vec<Part> = (0..asked.len())
             .step_by(most)
-            .map(|start| (start, pieces.len().min(start + most)))
+            .map(|start| Part { start, end: asked.len().min(start + most), depth: 0 })
             .rev()
             .collect();
-        while let Some((start, end)) = waiting.pop() {
-            let part = &pieces[start..end];
-            match self.ask(part).await {
-                Ok(found) => rows[start..end].iter_mut().zip(found).for_each(|(slot, one)| {
-                    *slot = Some(one);
-                }),
-                Err(Trouble::OlderName) => waiting.push((start, end)),
-                Err(Trouble::Failed(failure)) => match self.course(failure, part.len()) {
-                    Course::Parted => {
-                        let middle = start + part.len() / 2;
-                        waiting.extend([(middle, end), (start, middle)]);
+        // Halves of a whole that was refused, which are not cut before both were asked.
+        let mut refused: Vec<(Part, String)> = Vec::new();
+        while let Some(part) = waiting.pop() {
+            let texts = &asked[part.start..part.end];
+            let mut found = None;
+            match self.ask(texts).await {
+                Ok(each) => found = Some(each),
+                Err(Trouble::OlderName) => waiting.push(part),
+                Err(Trouble::Failed(failure)) => {
+                    let was_refused = failure.kind == FailureKind::Rejected;
+                    let message = failure.message.clone();
+                    match self.course(failure, texts.len()) {
+                        Course::Parted if was_refused && part.depth == 1 => {
+                            refused.push((part, message));
+                        }
+                        Course::Parted => waiting.extend(part.halves()),
+                        Course::Ended(miss) => found = Some(vec![Err(miss); texts.len()]),
                     }
-                    Course::Ended(miss) => rows[start..end].fill(Some(Err(miss))),
-                },
+                }
+            }
+            let mut ended: Rowed = (part.start..).zip(found.into_iter().flatten()).collect();
+            if goes_on_after || !waiting.is_empty() || !refused.is_empty() {
+                ended.iter().for_each(|(at, outcome)| self.kept.keep(asked[*at], outcome));
+            }
+            let goes_on = waiting.last().is_some_and(|next| next.depth == 1);
+            if !goes_on {
+                ended.extend(self.cut_on(&mut refused, &mut waiting, &asked).await);
+            }
+            for (at, outcome) in ended {
+                rows[open[at]] = Some(outcome);
             }
         }
         let unasked = || {
@@ -121,6 +167,43 @@ impl Asker {
             Err(Miss::Error(SourceError::Broken { message }))
         };
         rows.into_iter().map(|row| row.unwrap_or_else(unasked)).collect()
+    }
+
+    /// Cuts halves that were refused. When both were refused in the same words, and so is the first text alone, it is
+    /// the request that the server refuses and no text of it: then all of them end here. Returns what ended, by place.
+    async fn cut_on(
+        &self,
+        refused: &mut Vec<(Part, String)>,
+        waiting: &mut Vec<Part>,
+        asked: &[&Piece<'_>],
+    ) -> Rowed {
+        let mut ended = Vec::new();
+        if let [(one, words), (other, same)] = &mut refused[..]
+            && words == same
+        {
+            match self.ask(&asked[one.start..=one.start]).await {
+                Ok(found) => {
+                    ended.extend(found.into_iter().map(|outcome| (one.start, outcome)));
+                    one.start += 1;
+                }
+                Err(Trouble::Failed(failure)) if failure.message == *words => {
+                    if let Course::Ended(miss) = self.course(failure, 1) {
+                        let all = (one.start..one.end).chain(other.start..other.end);
+                        ended.extend(all.map(|at| (at, Err(miss.clone()))));
+                        refused.clear();
+                    }
+                }
+                Err(_) => {}
+            }
+        }
+        while let Some((part, _)) = refused.pop() {
+            if part.end - part.start > 1 {
+                waiting.extend(part.halves());
+            } else {
+                waiting.push(part);
+            }
+        }
+        ended
     }
 
     /// One request.
@@ -139,6 +222,9 @@ impl Asker {
         };
         let (kind, message) = match page {
             Ok(page) => return Ok(rows_of(page, &reply, pieces)),
+            Err(Unread::Refused(message)) if asks_for_patience(&message) => {
+                (FailureKind::Busy, message)
+            }
             Err(Unread::Refused(message)) => (FailureKind::Rejected, message),
             // It may be right the next time; a server that never is ends the run.
             Err(Unread::Wrong(message)) => (FailureKind::Unreachable, message),
@@ -170,7 +256,7 @@ impl Asker {
         let body = generic.body(pieces).map_err(broken)?;
         let bytes = serde_json::to_vec(&body).map_err(|cause| broken(cause.to_string()))?;
         let method = Method::from_bytes(generic.method.as_str().as_bytes()).unwrap_or(Method::POST);
-        let sent = self.client.send(method, &generic.path, &[], Some(bytes)).await;
+        let sent = self.client.send(method, &generic.path, bytes).await;
         sent.map_err(|failure| {
             let said = failure.body.as_ref().and_then(|body| generic.error_of(body));
             match (said, failure.status) {

@@ -2,6 +2,7 @@
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use reqwest::Url;
 use serde_json::{Value, json};
 use tribunal_api::{Question, SettingsError, settings::Step as KeyStep};
 
@@ -10,6 +11,7 @@ use super::pointer::Pointer;
 use super::read::{Page, text_of};
 use super::row::{Row, counted, described, order, values};
 use super::settings::{Method, Pointers, Request};
+use crate::connection::carries_key;
 
 /// What is sent to a server of one's own, and where its reply is read.
 #[derive(Debug)]
@@ -60,6 +62,12 @@ impl Generic {
             })
         };
         let path = parted(&request.url).map_or(request.url.as_str(), |(_, path)| path);
+        let anywhere = Url::parse("http://localhost").and_then(|base| base.join(path));
+        if anywhere.is_ok_and(|url| carries_key(&url)) {
+            let message = "a key stands behind the `?` (not shown)".to_owned();
+            return Err(fault("request", "url", message)
+                .with_hint("put it into an environment variable and name that in `headers-env`"));
+        }
         let generic = Self {
             method: request.method,
             path: if path.starts_with('/') { path.to_owned() } else { format!("/{path}") },

@@ -193,7 +193,7 @@ pub(super) async fn ask_at(
     path: &str,
     body: &Value,
 ) -> Result<Option<Value>, SourceError> {
-    passed_over(client.post(path, body).await.map(|reply| reply.body))
+    passed_over(client.look_up(path, body).await.map(|reply| reply.body))
 }
 
 fn passed_over(found: Result<Value, Failure>) -> Result<Option<Value>, SourceError> {

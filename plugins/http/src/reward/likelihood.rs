@@ -82,7 +82,7 @@ struct Endpoint {
     /// Where the server is, `http://host:port`. One of `base-url`, `base-urls` and `managed` is needed.
     #[schemars(extend("x-tribunal-operational" = true))]
     base_url: Option<String>,
-    /// Several servers of the same model that share the load.
+    /// Several servers of the same model that share the load. One that fails is left alone for a few seconds.
     #[schemars(length(min = 1))]
     #[schemars(extend("x-tribunal-operational" = true))]
     base_urls: Option<Vec<String>>,
@@ -96,7 +96,7 @@ struct Endpoint {
     /// The environment variable that holds the key. Left out, no key is sent.
     #[schemars(extend("x-tribunal-operational" = true))]
     api_key_env: Option<String>,
-    /// Headers of every request, by name.
+    /// Headers of every request, by name. Those that carry keys belong into `headers-env`.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// Headers whose value an environment variable holds: header to variable.

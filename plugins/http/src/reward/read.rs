@@ -61,6 +61,10 @@ pub(super) fn page(
                 value_row(entry, "score", at, None)
             })
         }
+        // Versions before lists of texts answer one text with a bare table.
+        Server::LlamaServerEmbedding if count == 1 && body.get("embedding").is_some() => {
+            vec![value_row(body, "embedding", "reply", step)]
+        }
         Server::LlamaServerEmbedding => {
             rows_of(by_index(list(body, "reply")?, count, "reply")?, |entry, at| {
                 value_row(entry, "embedding", at, step)

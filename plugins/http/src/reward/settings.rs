@@ -18,7 +18,7 @@ pub(super) struct Config {
     /// Where the server is, `http://host:port`. One of `base-url`, `base-urls` and `managed` is needed.
     #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) base_url: Option<String>,
-    /// Several servers of the same model that share the load.
+    /// Several servers of the same model that share the load. One that fails is left alone for a few seconds.
     #[schemars(length(min = 1))]
     #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) base_urls: Option<Vec<String>>,
@@ -29,7 +29,7 @@ pub(super) struct Config {
     /// The environment variable that holds the key. Left out, no key is sent.
     #[schemars(extend("x-tribunal-operational" = true))]
     pub(super) api_key_env: Option<String>,
-    /// Headers of every request, by name.
+    /// Headers of every request, by name. Those that carry keys belong into `headers-env`.
     #[serde(default)]
     pub(super) headers: BTreeMap<String, String>,
     /// Headers whose value an environment variable holds: header to variable.
@@ -74,7 +74,7 @@ pub(super) struct Config {
     pub(super) truncate: Truncate,
     /// Whether the server puts its tokenizer's special tokens (BOS) around a text. Default: not where the template has
     /// written BOS itself. Servers that always put them are sent the text without the template's BOS, unless this is
-    /// `true`.
+    /// `true` or the tokenizer's settings say that it adds none.
     pub(super) special_tokens: Option<bool>,
     /// Which row is read of a model that gives one row of values per token or step.
     pub(super) step: Option<Step>,

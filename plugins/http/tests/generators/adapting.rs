@@ -73,3 +73,44 @@ async fn a_value_out_of_range_is_the_recipes_mistake_and_is_not_left_out() {
     assert!(error.to_string().contains("between 0 and 2"), "{error}");
     assert_eq!((error.name(), server.count()), ("rejected", 1));
 }
+
+#[tokio::test]
+async fn requests_that_are_refused_at_once_all_learn_the_other_name_of_the_limit() {
+    // Nobody is refused before all are on their way, so that each is refused by the first name.
+    let server = Server::start(|request| {
+        let reply = reasoning_model(&request.json());
+        match request.json().get("max_tokens") {
+            Some(_) => reply.after(std::time::Duration::from_millis(200)),
+            None => reply,
+        }
+    });
+    let generator = chat(&server, json!({}));
+    let prompts: Vec<Prompt> = (0..16).map(|_| prompt()).collect();
+    for done in generator.generate(&prompts).await {
+        assert_eq!(done.unwrap().texts[0].text, "A");
+    }
+}
+
+#[tokio::test]
+async fn a_shape_that_a_server_reports_as_its_own_error_is_left_out() {
+    let server = Server::start(|request| match request.json().get("response_format") {
+        Some(_) => {
+            let message = "1 validation error:\n  {'type': 'literal_error', 'loc': ('body', \
+                'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\", \
+                'input': 'json_schema'}";
+            Reply::status(
+                500,
+                json!({"error": {"message": message, "type": "internal_server_error"}}),
+            )
+        }
+        None => Reply::json(completion(vec![choice(0, "A")])),
+    });
+    let generator = chat(&server, json!({}));
+    let grammar = Some(tribunal_api::Grammar::JsonSchema(json!({"type": "object"})));
+    let asked = Prompt { grammar, ..prompt() };
+    for _ in 0..2 {
+        assert_eq!(ask(&generator, asked.clone()).await.unwrap().texts[0].text, "A");
+    }
+    // Refused once, asked again without, and never sent again.
+    assert_eq!(server.count(), 3);
+}

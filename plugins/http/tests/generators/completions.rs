@@ -58,6 +58,11 @@ async fn a_template_renders_the_dialogue_and_may_open_the_reasoning() {
     let done = ask(&generator, asked.clone()).await.unwrap();
     assert_eq!(done.texts[0].text, "B");
     assert_eq!(done.texts[0].reasoning.as_deref(), Some("hm"));
+    // What a program would read that does not know of tags, and a text in which the server reads markers.
+    assert_eq!(done.texts[0].whole.as_deref(), Some("hm</think>B"));
+    assert!(generator.renders_markers());
+    let chat = build("http.chat", &server, json!({"model": "m"}));
+    assert!(!chat.renders_markers(), "a server that takes messages puts the markers itself");
     let rendered = "<user>a<assistant>b<user>c<assistant><think>";
     assert_eq!(server.requests()[0].json()["prompt"], rendered);
     let inspection = generator.inspect(&asked).await.unwrap().unwrap();

@@ -41,8 +41,9 @@ async fn statuses_become_the_errors_that_the_engine_understands() {
         (501, "route disabled", "broken"),
         (502, "gateway", "unreachable"),
         (503, "Loading model", "busy"),
+        (503, "overloaded", "unreachable"),
         (504, "gateway", "unreachable"),
-        (529, "overloaded", "busy"),
+        (529, "overloaded", "unreachable"),
     ] {
         let error = error(nested(status, message)).await;
         assert_eq!(error.name(), name, "{status} {message}: {error}");
@@ -60,9 +61,14 @@ async fn waits_and_quotas_are_heard() {
         "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1.5s"}]}});
     let SourceError::Busy { wait, .. } = error(Reply::status(429, in_body)).await else { panic!() };
     assert_eq!(wait, Some(Duration::from_millis(1500)));
-    let patient = nested(500, "oops").header("retry-after-ms", "250");
-    let SourceError::Busy { wait, .. } = error(patient).await else { panic!() };
-    assert_eq!(wait, Some(Duration::from_millis(250)));
+    // A server in trouble may name a wait; what is left of a quota says nothing then.
+    for status in [500, 503, 529] {
+        let patient = nested(status, "oops").header("retry-after-ms", "250");
+        let patient = patient.header("x-ratelimit-remaining-requests", "3");
+        let SourceError::Busy { wait, remaining, message } = error(patient).await else { panic!() };
+        assert_eq!((wait, remaining), (Some(Duration::from_millis(250)), None));
+        assert!(message.starts_with(&format!("HTTP {status}")), "{message}");
+    }
 
     let server = Server::start(|_| {
         let reply = Reply::json(completion(vec![choice(0, "A")]));
@@ -218,6 +224,8 @@ async fn settings_that_cannot_work_are_refused_before_anything_is_sent() {
         (json!({"provider": "gemini", "base-url": "http://a"}), "`model` is missing"),
         (json!({"base-url": "http://a", "think-tags": ["<think>"]}), "think-tags"),
         (json!({"base-url": "http://a", "api-key-env": "sk-123"}), "environment variable"),
+        (json!({"base-url": "http://a", "headers": {"X-Api-Key": "sk-123"}}), "carries a key"),
+        (json!({"base-url": "http://a/?key=sk-123"}), "a key stands"),
         (json!({"base-url": "http://a", "concurrency": 0}), "below 1"),
         (json!({"base-url": "http://a", "modell": "m"}), "unknown key"),
     ] {

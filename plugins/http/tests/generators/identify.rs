@@ -43,12 +43,16 @@ async fn without_a_name_the_only_model_is_taken_and_several_are_listed() {
 #[tokio::test]
 async fn a_server_without_a_list_is_tolerated_and_one_that_denies_is_not() {
     for (status, fine) in
-        [(404, true), (405, true), (501, true), (401, false), (403, false), (503, false)]
+        [(404, true), (405, true), (501, true), (401, false), (403, true), (503, false)]
     {
         let server = Server::start(move |_| Reply::status(status, json!({"detail": "no"})));
         let found = chat(&server, json!({})).identify().await;
         assert_eq!(found.is_ok(), fine, "{status}: {found:?}");
     }
+    // Without a name the list is needed.
+    let server = Server::start(|_| Reply::status(403, json!({"detail": "no"})));
+    let error = build("http.chat", &server, json!({})).identify().await.unwrap_err();
+    assert_eq!(error.name(), "denied");
     for provider in ["anthropic", "gemini"] {
         let server = Server::start(|_| Reply::json(json!({"name": "models/m"})));
         let generator = chat(&server, json!({"provider": provider}));

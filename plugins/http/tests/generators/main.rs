@@ -5,6 +5,7 @@
 mod adapting;
 mod anthropic;
 mod completions;
+mod endpoints;
 mod failures;
 mod gemini;
 mod identify;

@@ -50,7 +50,7 @@ async fn a_request_says_what_the_prompt_says() {
     assert_eq!(request.json(), wanted);
     assert_eq!(done.texts, [Text::of("A")]);
     assert_eq!((done.usage.input_tokens, done.usage.output_tokens), (Some(9), Some(3)));
-    assert_eq!(done.origin.served.as_deref(), Some("m-2026 (fp_1)"));
+    assert_eq!(done.origin.served.as_deref(), Some("m-2026"));
     assert_eq!(done.origin.requests, ["req_1"]);
 }
 
@@ -97,7 +97,7 @@ async fn reasoning_is_kept_apart_wherever_it_stands() {
         json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "A or B"}]},
             {"type": "text", "text": "B"}]}),
     ] {
-        let text = one(message.clone(), "stop").await;
+        let text = Text { whole: None, ..one(message.clone(), "stop").await };
         let wanted = Text { reasoning: Some("A or B".into()), ..Text::of("B") };
         assert_eq!(text, wanted, "{message}");
     }
@@ -155,4 +155,49 @@ async fn a_system_turn_is_merged_into_the_users_when_asked_for() {
     let wanted = json!([{"role": "user", "content": "be fair\n\nwhich is better?"}]);
     assert_eq!(body["messages"], wanted);
     assert_eq!(body.get("seed"), None);
+}
+
+#[tokio::test]
+async fn the_fingerprint_of_a_server_is_a_part_of_the_model_only_when_it_is_wanted() {
+    let server = Server::start(|_| Reply::json(completion(vec![choice(0, "A")])));
+    for (settings, served) in
+        [(json!({}), "m-2026"), (json!({"fingerprints": true}), "m-2026 (fp_1)")]
+    {
+        let done = ask(&chat(&server, settings), prompt()).await.unwrap();
+        assert_eq!(done.origin.served.as_deref(), Some(served));
+    }
+}
+
+#[tokio::test]
+async fn choices_of_equal_index_are_not_told_apart() {
+    let server = Server::start(|_| Reply::json(completion(vec![choice(0, "A"), choice(0, "B")])));
+    let asked = Prompt { seeds: vec![1, 2], ..prompt() };
+    let error = ask(&chat(&server, json!({})), asked).await.unwrap_err();
+    assert_eq!(error.name(), "unreachable");
+    assert!(error.to_string().contains("index `0`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_content_type_of_the_settings_wins() {
+    let server = Server::start(|_| Reply::json(completion(vec![choice(0, "A")])));
+    let headers = json!({"headers": {"content-type": "application/json; charset=utf-8"}});
+    ask(&chat(&server, headers), prompt()).await.unwrap();
+    ask(&chat(&server, json!({})), prompt()).await.unwrap();
+    let sent: Vec<Option<String>> = server
+        .requests()
+        .iter()
+        .map(|request| request.header("content-type").map(str::to_owned))
+        .collect();
+    let wanted = ["application/json; charset=utf-8", "application/json"];
+    assert_eq!(sent, wanted.map(|text| Some(text.to_owned())));
+}
+
+#[tokio::test]
+async fn a_bare_word_for_a_number_costs_no_reply() {
+    let mut reply = completion(vec![choice(0, "NaN is a word")]);
+    reply["usage"] = json!({"prompt_tokens": "@"});
+    let body = reply.to_string().replace("\"@\"", "NaN");
+    let server = Server::start(move |_| Reply::raw(200, body.clone(), "application/json"));
+    let done = ask(&chat(&server, json!({})), prompt()).await.unwrap();
+    assert_eq!((done.texts[0].text.as_str(), done.usage.input_tokens), ("NaN is a word", None));
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tribunal_api::Prompt;
 use tribunal_scripted::{Reply, Server};
 
-use crate::{ask, chat, choice, completion, prompt};
+use crate::{ask, build, chat, choice, completion, prompt};
 
 fn three() -> Prompt {
     Prompt { seeds: vec![11, 12, 13], ..prompt() }
@@ -117,4 +117,43 @@ async fn several_prompts_in_one_call_are_answered_in_their_order() {
     assert!(generator.generate(&[]).await.is_empty());
     let none = Prompt { seeds: vec![], ..prompt() };
     assert_eq!(ask(&generator, none).await.unwrap_err().name(), "broken");
+}
+
+#[tokio::test]
+async fn one_short_reply_is_no_proof_that_a_server_gives_single_samples() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::start(|request| {
+        let wanted = request.json()["n"].as_u64().unwrap_or(1) as usize;
+        // The first and the third request for several come back short of one.
+        let number = if wanted > 1 { ASKED.fetch_add(1, Ordering::SeqCst) } else { 1 };
+        let count = if number % 2 == 0 { wanted - 1 } else { wanted };
+        Reply::json(completion((0..count).map(|place| choice(place, "x")).collect()))
+    });
+    let generator = chat(&server, json!({}));
+    let with_n = || server.requests().iter().filter(|one| one.json().get("n").is_some()).count();
+    for (asked, at_once) in [(1, 128), (2, 128), (3, 1), (3, 1)] {
+        assert_eq!(ask(&generator, three()).await.unwrap().texts.len(), 3);
+        assert_eq!((with_n(), generator.samples_at_once()), (asked, at_once));
+    }
+}
+
+#[tokio::test]
+async fn a_generator_says_how_many_samples_a_call_gives() {
+    let single = Server::start(|_| Reply::json(completion(vec![choice(0, "x")])));
+    for (settings, most) in [
+        (json!({}), 128),
+        (json!({"samples-by": "calls"}), 1),
+        (json!({"provider": "anthropic"}), 1),
+        (json!({"provider": "gemini"}), 8),
+    ] {
+        assert_eq!(chat(&single, settings).samples_at_once(), most);
+    }
+    for (settings, most) in
+        [(json!({}), 128), (json!({"n": false}), 1), (json!({"provider": "llama-server"}), 1)]
+    {
+        assert_eq!(build("http.completions", &single, settings).samples_at_once(), most);
+    }
+    let learns = chat(&single, json!({}));
+    ask(&learns, three()).await.unwrap();
+    assert_eq!(learns.samples_at_once(), 1);
 }

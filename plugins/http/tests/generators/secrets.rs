@@ -69,3 +69,19 @@ async fn texts_ids_and_inspections_never_hold_the_key() {
     assert_clean(&format!("{:?}", generator.limits()));
     assert_clean(&format!("{:?}", generator.identify().await));
 }
+
+#[tokio::test]
+async fn a_key_that_a_server_escapes_is_blanked_too() {
+    let escaped: String = KEY.1.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
+    let reply = completion(vec![choice(0, "you sent @")]).to_string().replace('@', &escaped);
+    let server = Server::start(move |_| Reply::raw(200, reply.clone(), "application/json"));
+    let generator = chat(&server, json!({"api-key-env": KEY.0}));
+    let done = ask(&generator, prompt()).await.unwrap();
+    assert_eq!(done.texts[0].text, format!("you sent [{}]", KEY.0));
+    for status in [200, 400, 503] {
+        let body = format!("{{\"error\": {{\"message\": \"bad {escaped}\"}}}}");
+        let server = Server::start(move |_| Reply::raw(status, body.clone(), "application/json"));
+        let generator = chat(&server, json!({"api-key-env": KEY.0}));
+        assert_clean(&format!("{:?}", ask(&generator, prompt()).await.unwrap_err()));
+    }
+}

@@ -177,3 +177,19 @@ fn every_example_builds() {
         assert!(registry.build_source(kind, block, &NoGenerators).is_ok(), "{kind}");
     }
 }
+
+#[test]
+fn settings_that_change_no_answer_are_marked_so() {
+    let registry = registry();
+    let marked = |kind: &str, table: &str| -> Vec<String> {
+        let schema = &registry.find(Component::Source, kind).unwrap().schema;
+        let properties = schema.pointer(table).and_then(Value::as_object).unwrap();
+        let marked = properties.iter().filter(|(_, key)| key["x-tribunal-operational"] == true);
+        let mut names: Vec<String> = marked.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
+    };
+    let wanted =
+        ["api-key-env", "base-url", "base-urls", "concurrency", "headers-env", "most-bytes"];
+    assert_eq!(marked("http.reward", "/properties"), wanted);
+}

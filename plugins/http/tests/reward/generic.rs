@@ -128,3 +128,29 @@ async fn a_reply_of_another_shape_says_where_and_may_be_right_the_next_time() {
         assert!(message(&found[0]).contains(words), "{found:?}");
     }
 }
+
+#[tokio::test]
+async fn an_error_that_asks_for_patience_is_busy() {
+    for why in ["Model is OVERLOADED", "please try again later", "rate limit reached"] {
+        let scripted = Server::start(move |_| Reply::json(json!({"failure": {"why": why}})));
+        let source = try_build("http.reward", block(&scripted.url(), json!({}))).unwrap();
+        let found = outcomes(&*source, &questions(&["a", "b"])).await;
+        assert!(matches!(found[0], Outcome::Error(SourceError::Busy { .. })), "{why}: {found:?}");
+        assert_eq!(scripted.count(), 1);
+    }
+}
+
+#[test]
+fn a_key_in_the_url_of_a_request_is_refused_and_not_repeated() {
+    for url in ["http://127.0.0.1:1/r?key=hunter2", "/r?a=b&api_key=hunter2"] {
+        let mut block = block("http://127.0.0.1:1", json!({}));
+        block["request"]["url"] = json!(url);
+        if url.starts_with('/') {
+            block["base-url"] = json!("http://127.0.0.1:1");
+        }
+        let error = try_build("http.reward", block).err().unwrap();
+        assert_eq!(tribunal_api::settings::dotted(&error.path), "request.url");
+        assert!(error.hint.as_deref().unwrap().contains("`headers-env`"), "{error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+}

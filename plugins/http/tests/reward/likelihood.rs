@@ -115,7 +115,7 @@ async fn the_templates_bos_is_left_to_the_server() {
 }
 
 #[tokio::test]
-async fn a_busy_reference_does_not_pay_the_policy_again() {
+async fn a_reference_that_fails_does_not_pay_the_policy_again() {
     let (_folder, path) = file("chat.jinja", WITHOUT_BOS);
     let policy = start(-0.25);
     let turns = AtomicUsize::new(0);
@@ -130,7 +130,7 @@ async fn a_busy_reference_does_not_pay_the_policy_again() {
     });
     let source = try_build("http.likelihood", block).unwrap();
     let first = outcomes(&*source, &questions(&["Air."])).await;
-    assert!(matches!(first[0], Outcome::Error(SourceError::Busy { .. })), "{first:?}");
+    assert!(matches!(first[0], Outcome::Error(SourceError::Unreachable { .. })), "{first:?}");
     let second = outcomes(&*source, &questions(&["Air."])).await;
     assert_eq!(second, [Outcome::Score(0.25 * codes("[assistant]Air.<e>"))]);
     assert_eq!((policy.count(), reference.count()), (1, 2));

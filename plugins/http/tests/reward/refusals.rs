@@ -1,7 +1,10 @@
 //! What servers refuse: batches that are parted, texts that are too long, fields that are too new, wrong models.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use tribunal_api::{Reason, SourceError};
+use tribunal_api::{Question, Reason, SourceError};
 use tribunal_scripted::{Reply, Server};
 
 use crate::fake::{answer, asked, score_of, shaped, texts};
@@ -99,6 +102,119 @@ async fn one_text_that_is_refused_leaves_the_others_alone() {
     assert!(
         matches!(&found[1], Outcome::Error(SourceError::Rejected { message }) if message.contains("forbidden token"))
     );
+}
+
+#[tokio::test]
+async fn a_refusal_of_every_request_is_found_by_a_few() {
+    let scripted = Server::start(|_| {
+        Reply::status(400, json!({"error": {"message": "pooling is off", "code": 400}}))
+    });
+    let source = build("sglang-classify", &scripted.url(), plain());
+    let replies: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+    let replies: Vec<&str> = replies.iter().map(String::as_str).collect();
+    for one in outcomes(&*source, &questions(&replies)).await {
+        assert!(matches!(one, Outcome::Error(SourceError::Rejected { .. })), "{one:?}");
+    }
+    // The whole, both halves, and one text alone.
+    assert_eq!(scripted.count(), 4);
+}
+
+#[tokio::test]
+async fn two_texts_that_are_refused_in_the_same_words_leave_the_others_alone() {
+    let scripted = Server::start(|request| {
+        let odd = texts("sglang-classify", &request.json()).iter().any(|text| text.contains("odd"));
+        if odd {
+            Reply::status(400, json!({"error": {"message": "a forbidden token", "code": 400}}))
+        } else {
+            answer("sglang-classify", request)
+        }
+    });
+    let source = build("sglang-classify", &scripted.url(), plain());
+    let replies = ["a", "odd", "b", "c", "d", "odd2", "e", "f"];
+    let found = outcomes(&*source, &questions(&replies)).await;
+    for (reply, one) in replies.iter().zip(&found) {
+        match reply.starts_with("odd") {
+            true => assert!(matches!(one, Outcome::Error(SourceError::Rejected { .. }))),
+            false => assert_eq!(one, &score(reply)),
+        }
+    }
+    // No text that was answered is asked for again.
+    let mut answered = std::collections::BTreeSet::new();
+    for body in asked("sglang-classify", &scripted) {
+        let texts = texts("sglang-classify", &body);
+        if !texts.iter().any(|text| text.contains("odd")) {
+            assert!(texts.iter().all(|text| answered.insert(text.clone())), "{texts:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn parts_that_were_answered_before_a_call_was_given_up_are_not_asked_again() {
+    static SLOW: AtomicBool = AtomicBool::new(true);
+    let scripted = Server::start(|request| {
+        let texts = texts("tei-predict", &request.json());
+        let reply = match texts.len() {
+            1 | 2 => answer("tei-predict", request),
+            _ => Reply::status(413, json!({"error": "too many", "error_type": "validation"})),
+        };
+        match texts[0].ends_with('c') && SLOW.load(Ordering::SeqCst) {
+            true => Reply::hang(),
+            false => reply,
+        }
+    });
+    let source = build("tei-predict", &scripted.url(), plain());
+    let replies = ["a", "b", "c", "d"];
+    let asked_for = questions(&replies);
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(300), outcomes(&*source, &asked_for)).await;
+    assert!(given_up.is_err());
+    SLOW.store(false, Ordering::SeqCst);
+    let before = scripted.count();
+    let expected: Vec<Outcome> = replies.iter().map(|reply| score(reply)).collect();
+    assert_eq!(outcomes(&*source, &asked_for).await, expected);
+    let sent: Vec<Vec<String>> = asked("tei-predict", &scripted)[before..]
+        .iter()
+        .map(|body| texts("tei-predict", body))
+        .collect();
+    assert_eq!(sent, [[format!("{PLAIN}c"), format!("{PLAIN}d")]]);
+    // What was handed out is forgotten: a new call asks anew.
+    assert_eq!(outcomes(&*source, &asked_for).await, expected);
+    assert_eq!(scripted.count(), before + 3);
+}
+
+#[tokio::test]
+async fn dialogues_that_were_answered_before_a_call_was_given_up_are_not_asked_again() {
+    static SLOW: AtomicBool = AtomicBool::new(true);
+    let scripted = Server::start(|request| {
+        let hangs = request.json()["query"] == "two?" && SLOW.load(Ordering::SeqCst);
+        if hangs { Reply::hang() } else { answer("tei-rerank", request) }
+    });
+    let source = build("tei-rerank", &scripted.url(), json!({}));
+    let asked_for = ["one?", "two?"].map(|prompt| Question::of_text(prompt, &["a"]));
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(300), outcomes(&*source, &asked_for)).await;
+    assert!(given_up.is_err());
+    SLOW.store(false, Ordering::SeqCst);
+    let found = outcomes(&*source, &asked_for).await;
+    assert_eq!(found, ["one?|a", "two?|a"].map(|text| Outcome::Score(score_of(text))));
+    assert_eq!(scripted.count(), 3);
+}
+
+#[tokio::test]
+async fn a_score_that_is_not_a_number_is_an_error_of_its_text_alone() {
+    let scripted = Server::start(|request| {
+        let scores: Vec<Value> = texts("openrlhf", &request.json())
+            .iter()
+            .map(|text| if text.ends_with("odd") { json!("@") } else { json!(score_of(text)) })
+            .collect();
+        let body = shaped("openrlhf", &scores).to_string().replace("\"@\"", "NaN");
+        Reply::raw(200, body, "application/json")
+    });
+    let source = build("openrlhf", &scripted.url(), plain());
+    let found = outcomes(&*source, &questions(&["a", "odd", "b"])).await;
+    assert_eq!((&found[0], &found[2]), (&score("a"), &score("b")));
+    assert!(matches!(found[1], Outcome::Error(SourceError::Broken { .. })), "{found:?}");
+    assert_eq!(scripted.count(), 1);
 }
 
 #[tokio::test]

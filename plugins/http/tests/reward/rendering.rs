@@ -148,6 +148,18 @@ async fn a_begin_token_is_known_by_sight_in_a_bare_template() {
 }
 
 #[tokio::test]
+async fn a_tokenizer_of_which_nothing_is_known_is_taken_to_add_bos() {
+    // As Llama 3 has it, without the `tokenizer.json` that would say more.
+    let config = json!({"bos_token": "<|begin_of_text|>", "tokenizer_class": "PreTrainedTokenizerFast",
+        "chat_template": WITH_BOS});
+    let (_folder, path) = file("tokenizer_config.json", &config.to_string());
+    let scripted = start("tei-predict");
+    let source = build("tei-predict", &scripted.url(), json!({"template": path}));
+    outcomes(&*source, &questions(&["Air."])).await;
+    assert_eq!(texts("tei-predict", &asked("tei-predict", &scripted)[0]), [RENDERED]);
+}
+
+#[tokio::test]
 async fn a_tokenizer_that_adds_no_bos_keeps_the_templates() {
     let config = json!({"bos_token": "<bos>", "add_bos_token": false, "chat_template": WITH_BOS});
     let (_folder, path) = file("tokenizer_config.json", &config.to_string());

@@ -295,3 +295,10 @@ async fn an_estimate_counts_one_call_and_the_letters() {
     assert_eq!(estimate.input_tokens, 2 + 5 + 1 + 5);
     assert_eq!(estimate.output_tokens, 0);
 }
+
+#[tokio::test]
+async fn an_older_llama_server_answers_one_text_with_a_bare_table() {
+    let scripted = Server::start(|_| Reply::json(json!({"embedding": [0.5]})));
+    let source = build("llama-server-embedding", &scripted.url(), json!({"render": "plain"}));
+    assert_eq!(outcomes(&*source, &questions(&["a"])).await, [Outcome::Score(0.5)]);
+}
