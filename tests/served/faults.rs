@@ -22,7 +22,7 @@ fn troubled(request: &Request) -> Reply {
         23 => Reply::hang(),
         29 => match request.number / 200 % 4 {
             0 => Reply::text(200, "<html>hello</html>"),
-            1 => Reply::cut(b"{\"choices\": [{\"mess".to_vec()),
+            1 => Reply::cut(b"{\"choices\": [{\"mess"),
             2 => Reply::json(json!({ "choices": [] })),
             _ => Reply::drop_connection(),
         },

@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tribunal_api::{
-    Combiner, Generator, RewardSource, Rules, SelfCheck, Suite, SuiteCard, Vote,
-};
+use tribunal_api::{Combiner, Generator, RewardSource, Rules, SelfCheck, Suite, SuiteCard, Vote};
 
 use crate::ask::{Form, Manner};
 use crate::cases::Keep;
@@ -103,7 +101,9 @@ impl PlannedSource {
     /// limit and repeat.
     pub(crate) fn own_calls(&self) -> Calls {
         match self.generated {
-            true => Calls { attempts: 1, timeout: Duration::from_secs(86_400), ..self.calls.clone() },
+            true => {
+                Calls { attempts: 1, timeout: Duration::from_secs(86_400), ..self.calls.clone() }
+            }
             false => self.calls.clone(),
         }
     }

@@ -28,8 +28,8 @@ pub use blocks::{
     Block, Budget, Common, Items, Plugin, PluginOrigin, Retry, Run, Sample, Section, SourceBlock,
     SuiteBlock,
 };
-pub use composed::{Composed, PANEL, Panel, ROUTE, Route, Seat};
 pub(crate) use composed::serves;
+pub use composed::{Composed, PANEL, Panel, ROUTE, Route, Seat};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use server::{PORT, SERVER_KEYS, ServerBlock};
 pub use stored::StoredRecipe;

@@ -200,11 +200,7 @@ impl Generator for Scribe {
         let answer = |prompt: &Prompt| {
             let text = if prompt.turns[0].content.contains("good") { "yes" } else { "no" };
             Completion {
-                texts: prompt
-                    .seeds
-                    .iter()
-                    .map(|_| Text::of(text))
-                    .collect(),
+                texts: prompt.seeds.iter().map(|_| Text::of(text)).collect(),
                 usage: Usage { output_tokens: Some(1), ..Usage::default() },
                 origin: Origin::default(),
             }

@@ -128,25 +128,20 @@ impl Talk {
             heard.push((have, reply));
             have += count;
         }
-        let alone = (have..wanted).map(|place| {
+        // One after the other: the engine counts this as one call, and asks for single samples from the next one on.
+        for place in have..wanted {
             let seeds = &prompt.seeds[place..=place];
-            self.ask(prompt, place, seeds, model)
-        });
-        let mut failed: Option<Failure> = None;
-        let asked = together(alone.collect()).await;
-        for (place, asked) in (have..wanted).zip(asked) {
-            match asked {
-                Ok(Asked::Heard(reply)) => heard.push((place, reply)),
+            let failure = match self.ask(prompt, place, seeds, model).await {
+                Ok(Asked::Heard(reply)) => {
+                    heard.push((place, reply));
+                    continue;
+                }
                 Ok(Asked::OneAtATime) => {
                     let message = "the server refuses even a single sample";
-                    failed = Some(Failure::new(FailureKind::Rejected, message));
+                    Failure::new(FailureKind::Rejected, message)
                 }
-                // Of several failures the one that stops the source counts, else the first.
-                Err(failure) if failure.kind == FailureKind::Denied => failed = Some(failure),
-                Err(failure) => failed = failed.or(Some(failure)),
-            }
-        }
-        if let Some(failure) = failed {
+                Err(failure) => failure,
+            };
             self.keep(heard, prompt, model);
             return Err(failure);
         }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tribunal_api::{Absent, Identity, SuiteCard};
 
-use crate::ask::{Asked, Manner};
 use super::Member;
+use crate::ask::{Asked, Manner};
 use crate::digest::Digest;
 use crate::panel::PanelRules;
 use crate::recipe::StoredRecipe;
@@ -135,7 +135,9 @@ impl StoredPlan {
         let odd = self.cells.iter().position(|cell| {
             cell.suite >= self.suites.len() || !cell.voice().is_sound(self.sources.len())
         })?;
-        Some(format!("cell {odd} names a source or suite that is not there, or weighs a vote with nothing"))
+        Some(format!(
+            "cell {odd} names a source or suite that is not there, or weighs a vote with nothing"
+        ))
     }
 
     /// What differs from another plan, in words; `None` when both plan the same trials and grades.

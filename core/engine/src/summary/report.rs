@@ -437,9 +437,8 @@ fn position_alone(rows: &[ReportRow]) -> Vec<String> {
     let told = |row: &&ReportRow| {
         row.measure == "position/agreement" && row.subset.is_empty() && row.slice.is_none()
     };
-    let little = |row: &&ReportRow| {
-        row.n >= 10 && row.value.is_some_and(|value| value < LITTLE_AGREEMENT)
-    };
+    let little =
+        |row: &&ReportRow| row.n >= 10 && row.value.is_some_and(|value| value < LITTLE_AGREEMENT);
     let mut notes: Vec<String> = Vec::new();
     for row in rows.iter().filter(told).filter(little) {
         let note = format!(
@@ -495,7 +494,9 @@ impl Without<'_> {
                 "use a judge without a content filter on these texts; `/worst` and `/best` beside the headline \
                  bound what is lost"
             }
-            _ => "look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline",
+            _ => {
+                "look at the `abstentions/` rows, and read `/worst` and `/best` beside the headline"
+            }
         }
     }
 }
