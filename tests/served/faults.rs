@@ -34,24 +34,28 @@ fn troubled(request: &Request) -> Reply {
 fn every_trial_ends_stored_although_one_call_in_twenty_fails() {
     let server = Server::start(troubled);
     let program = Program::new();
-    let suite = pairs(&program, 1_000);
+    // TRIBUNAL_SERVED_PAIRS=10000 makes it the 20,000 requests of RMB's size.
+    let count = std::env::var("TRIBUNAL_SERVED_PAIRS").map_or(1_000, |text| text.parse().unwrap());
+    let trials = 2 * count;
+    let suite = pairs(&program, count);
     let run = "timeout = \"1s\"\nretry = { attempts = 5, wait = \"20ms\" }\n";
-    program.write("r.toml", &judge(&server.url(), &suite, "concurrency = 64", run));
+    program.write("r.toml", &judge(&server.url(), &suite, "concurrency = 256", run));
     let ran = program.run(["run", "--json", "--accept-unverified", "r.toml"]).with_code(0);
     let report = ran.json();
-    assert_eq!(report["complete"]["answered"], 2_000);
+    assert_eq!(report["complete"]["answered"], trials);
     assert_eq!(report["complete"]["unanswered"], 0);
     let stored = stored_trials(&run_folder(&program));
-    assert_eq!((stored.len(), different(&stored)), (2_000, 2_000));
-    // The least is 2,000 trials and 48 questions of the self-check.
+    assert_eq!((stored.len(), different(&stored)), (trials, trials));
+    // The least is every trial once and 48 questions of the self-check.
     let requests = prompts(&server.requests()).len();
-    assert!((2_048..=2_048 * 11 / 10).contains(&requests), "{requests} requests");
+    let least = trials + 48;
+    assert!((least..=least * 11 / 10).contains(&requests), "{requests} requests");
     // Failed attempts are noted with their error and wait, for the units they concern.
     let timing = std::fs::read_to_string(run_folder(&program).join("timing.jsonl")).unwrap();
     let lines: Vec<Value> =
         timing.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let waited = lines.iter().filter(|line| line["wait-ms"].is_u64() && line["error"].is_string());
-    assert!(waited.clone().count() >= 60, "{}", waited.count());
+    assert!(waited.clone().count() >= trials * 3 / 100, "{}", waited.count());
     assert!(waited.clone().all(|line| line["units"].as_array().unwrap().len() == 1));
     let busy = waited.clone().find(|line| line["error"].as_str().unwrap().contains("slow down"));
     assert!(busy.unwrap()["wait-ms"].as_u64().unwrap() >= 50, "{busy:?}");
