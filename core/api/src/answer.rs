@@ -112,6 +112,13 @@ pub struct Usage {
     pub usd: Option<f64>,
 }
 
+impl Usage {
+    /// True when nothing is known.
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Who answered, as far as a server tells. Measured, like the cost: no part of what an answer says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -126,18 +133,23 @@ pub struct Origin {
 }
 
 /// One sample of what a source says: a readout, and what else it wants kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// The scores or the abstention.
+    #[serde(flatten)]
     pub readout: Readout,
     /// Named numbers kept beside the score (heads of a model, log-probabilities), one value per
     /// candidate in the order shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, Vec<f64>>,
     /// What the source wrote or read, as JSON, for a person to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<serde_json::Value>,
     /// What it cost.
+    #[serde(default, skip_serializing_if = "Usage::is_unknown")]
     pub usage: Usage,
     /// Who answered, as far as a server tells.
+    #[serde(flatten)]
     pub origin: Origin,
 }
 

@@ -42,7 +42,8 @@ pub enum Grammar {
 }
 
 /// A request for text.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Prompt {
     /// The dialogue so far; the reply continues it as the assistant.
     pub turns: Vec<Turn>,
@@ -71,7 +72,8 @@ pub enum Finish {
 }
 
 /// One token of a reply, with what else might have stood in its place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Token {
     /// The token's text, spaces included.
     pub text: String,
@@ -83,7 +85,8 @@ pub struct Token {
 }
 
 /// One sample of a reply.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Text {
     /// The reply without its reasoning part.
     pub text: String,
@@ -106,13 +109,15 @@ impl Text {
 }
 
 /// What came back for a prompt.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct Completion {
     /// One text per seed, in the order asked.
     pub texts: Vec<Text>,
     /// What it cost, all samples together.
     pub usage: Usage,
     /// Who answered, as far as the server tells.
+    #[serde(flatten)]
     pub origin: Origin,
 }
 
@@ -162,4 +167,7 @@ pub trait Generator: Send + Sync {
 
     /// One result per prompt, in the order asked.
     async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>>;
+
+    /// Gives back what is heavy, as [`RewardSource::close`](crate::RewardSource::close) does.
+    async fn close(&self) {}
 }

@@ -39,11 +39,13 @@ impl TagValue {
 }
 
 /// A reply that may be judged.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The text; `None` for items known by key alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Arc<str>>,
     /// Who wrote it. Never shown to a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<Arc<str>>,
 }
 
@@ -55,7 +57,7 @@ impl Candidate {
 }
 
 /// One benchmark case: a prompt, candidates, and how good each really is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// The suite's division that the item belongs to; `/` separates levels.
     pub subset: Arc<str>,

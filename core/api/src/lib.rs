@@ -13,13 +13,16 @@
 //! [`conformance`] holds the checks that every plugin must pass; call them from your own tests.
 
 #![deny(missing_docs)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+pub mod abi;
 pub mod answer;
 pub mod conformance;
 pub mod error;
 pub mod generator;
 pub mod grading;
+#[cfg(feature = "guest")]
+pub mod guest;
 pub mod identity;
 pub mod item;
 pub mod outcome;
@@ -28,6 +31,7 @@ pub mod registry;
 pub mod settings;
 pub mod source;
 pub mod suite;
+pub mod wire;
 
 pub use answer::{Abstention, Answer, Answers, NotFinite, Origin, Readout, Reason, Score, Usage};
 pub use async_trait::async_trait;
@@ -37,7 +41,9 @@ pub use identity::{Identity, Strength};
 pub use item::{Absent, Candidate, Cluster, Item, Loaded, TagValue};
 pub use outcome::{Combiner, Outcome, Protocol, Shown, Vote};
 pub use question::{CandidateIndex, Key, Question, Role, Turn};
-pub use registry::{Card, Component, Context, Registered, Registry, SelfCheck};
+pub use registry::{
+    Build, Card, Component, Context, LoadedBuild, Registered, Registry, SelfCheck, Taken,
+};
 pub use settings::{GeneratorRef, NameOrPath, PathSetting, ServerRef, SettingsError};
 pub use source::{Arity, Counted, Estimate, Inspection, Limits, Quota, Reads, RewardSource, Scale};
 pub use suite::{

@@ -86,7 +86,7 @@ impl Vote {
 }
 
 /// One presentation of one question and what came back.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The candidates in the order shown.
     pub order: Vec<CandidateIndex>,
@@ -134,7 +134,7 @@ impl Shown {
 }
 
 /// All answered presentations of all questions about one item. Raw: nothing is reduced yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// How the item was put to the source.
     pub protocol: Protocol,

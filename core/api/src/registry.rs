@@ -91,8 +91,43 @@ impl Context for NoGenerators {
     }
 }
 
-type Build<T> =
+/// Builds a component from checked settings.
+pub type Build<T> =
     Arc<dyn Fn(Value, &dyn Context) -> Result<Arc<T>, SettingsError> + Send + Sync + 'static>;
+
+/// How a kind that was loaded from elsewhere is built.
+#[derive(Clone)]
+pub enum LoadedBuild {
+    /// A source.
+    Source(Build<dyn RewardSource>),
+    /// A generator.
+    Generator(Build<dyn Generator>),
+    /// A suite.
+    Suite(Build<dyn Suite>),
+}
+
+impl LoadedBuild {
+    /// Which trait it builds.
+    pub fn component(&self) -> Component {
+        match self {
+            LoadedBuild::Source(_) => Component::Source,
+            LoadedBuild::Generator(_) => Component::Generator,
+            LoadedBuild::Suite(_) => Component::Suite,
+        }
+    }
+}
+
+/// A kind's name that another kind has already.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {component} kind `{kind}` exists already: it is {}", .by.as_ref().map_or("built in".to_owned(), |by| format!("of `{by}`")))]
+pub struct Taken {
+    /// Which trait it implements.
+    pub component: Component,
+    /// The name.
+    pub kind: String,
+    /// What the other was loaded from; `None` when it is built in.
+    pub by: Option<Arc<str>>,
+}
 
 #[derive(Clone)]
 enum Factory {
@@ -108,6 +143,8 @@ pub struct Registered {
     pub card: Card,
     /// The JSON Schema of its settings.
     pub schema: Value,
+    /// What it was loaded from; `None` for kinds that are built in.
+    pub origin: Option<Arc<str>>,
     factory: Factory,
 }
 
@@ -144,7 +181,7 @@ impl Registry {
     {
         let build: Build<dyn RewardSource> =
             Arc::new(move |value, context| Ok(Arc::new(build(settings::read(value)?, context)?)));
-        self.add(card, settings::schema_of::<C>(), Factory::Source(build));
+        self.add(card, settings::schema_of::<C>(), None, Factory::Source(build));
     }
 
     /// Registers a kind of generator.
@@ -156,7 +193,7 @@ impl Registry {
     {
         let build: Build<dyn Generator> =
             Arc::new(move |value, context| Ok(Arc::new(build(settings::read(value)?, context)?)));
-        self.add(card, settings::schema_of::<C>(), Factory::Generator(build));
+        self.add(card, settings::schema_of::<C>(), None, Factory::Generator(build));
     }
 
     /// Registers a kind of suite.
@@ -168,7 +205,32 @@ impl Registry {
     {
         let build: Build<dyn Suite> =
             Arc::new(move |value, context| Ok(Arc::new(build(settings::read(value)?, context)?)));
-        self.add(card, settings::schema_of::<C>(), Factory::Suite(build));
+        self.add(card, settings::schema_of::<C>(), None, Factory::Suite(build));
+    }
+
+    /// Registers a kind that was loaded from elsewhere, with the schema that it gives.
+    ///
+    /// # Errors
+    ///
+    /// Where the kind of the same name comes from, when there is one already: it stands.
+    pub fn loaded(
+        &mut self,
+        card: Card,
+        schema: Value,
+        origin: Arc<str>,
+        build: LoadedBuild,
+    ) -> Result<(), Taken> {
+        let component = build.component();
+        if let Some(known) = self.find(component, card.kind) {
+            return Err(Taken { component, kind: card.kind.to_owned(), by: known.origin.clone() });
+        }
+        let factory = match build {
+            LoadedBuild::Source(build) => Factory::Source(build),
+            LoadedBuild::Generator(build) => Factory::Generator(build),
+            LoadedBuild::Suite(build) => Factory::Suite(build),
+        };
+        self.add(card, schema, Some(origin), factory);
+        Ok(())
     }
 
     /// The kind of this name, if it is registered.
@@ -234,8 +296,8 @@ impl Registry {
             .with_known(known.collect())
     }
 
-    fn add(&mut self, card: Card, schema: Value, factory: Factory) {
-        let registered = Registered { card, schema, factory };
+    fn add(&mut self, card: Card, schema: Value, origin: Option<Arc<str>>, factory: Factory) {
+        let registered = Registered { card, schema, origin, factory };
         let key = (registered.component(), registered.card.kind.to_owned());
         match self.kinds.entry(key) {
             std::collections::btree_map::Entry::Vacant(place) => {

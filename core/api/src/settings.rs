@@ -180,6 +180,10 @@ pub fn dotted(path: &[Step]) -> String {
     Dotted(path).to_string()
 }
 
+/// Tables and lists in one another, and alternatives of a schema, that settings are read through. What lies deeper is
+/// neither checked nor marked: schemas of plugins may hold anything, and no recipe needs as much.
+const MOST_DEPTH: usize = 64;
+
 /// The JSON Schema of a settings type.
 pub fn schema_of<C: JsonSchema>() -> Value {
     let generator = schemars::generate::SchemaSettings::draft2020_12()
@@ -192,10 +196,11 @@ pub fn schema_of<C: JsonSchema>() -> Value {
 ///
 /// Reads the part of JSON Schema that settings types produce: objects with `properties`, `required` and
 /// `additionalProperties`, lists with `items`, `enum`, `const`, `oneOf` and `anyOf`, `minimum`, `maximum` and
-/// `exclusiveMinimum`, `minItems`, `type`.
+/// `exclusiveMinimum`, `minItems`, `type`. Everything else (`$ref`, `allOf`, words that nobody knows) and words whose value
+/// is of the wrong type are passed over: any JSON is a schema, and at worst one that allows everything.
 pub fn check(schema: &Value, settings: &Value) -> Vec<SettingsError> {
     let mut faults = Vec::new();
-    check_value(schema, settings, &mut Vec::new(), &mut faults);
+    check_value(schema, settings, 0, &mut Vec::new(), &mut faults);
     faults
 }
 
@@ -213,13 +218,14 @@ pub fn marked<'a>(
     mark: &str,
     visit: &mut dyn FnMut(&[Step], &'a Value, &'a Value),
 ) {
-    walk(schema, settings, mark, &mut Vec::new(), visit);
+    walk(schema, settings, mark, 0, &mut Vec::new(), visit);
 }
 
 fn walk<'a>(
     schema: &'a Value,
     value: &'a Value,
     mark: &str,
+    depth: usize,
     path: &mut Vec<Step>,
     visit: &mut dyn FnMut(&[Step], &'a Value, &'a Value),
 ) {
@@ -228,15 +234,18 @@ fn walk<'a>(
     {
         visit(path, value, found);
     }
+    if depth == MOST_DEPTH {
+        return;
+    }
     for branch in branches(schema) {
-        walk(branch, value, mark, path, visit);
+        walk(branch, value, mark, depth + 1, path, visit);
     }
     match value {
         Value::Object(table) => {
             for (key, inner) in table {
                 if let Some(inner_schema) = property(schema, key) {
                     path.push(Step::Key(key.clone()));
-                    walk(inner_schema, inner, mark, path, visit);
+                    walk(inner_schema, inner, mark, depth + 1, path, visit);
                     path.pop();
                 }
             }
@@ -245,7 +254,7 @@ fn walk<'a>(
             if let Some(items) = schema.get("items") {
                 for (index, inner) in list.iter().enumerate() {
                     path.push(Step::Index(index));
-                    walk(items, inner, mark, path, visit);
+                    walk(items, inner, mark, depth + 1, path, visit);
                     path.pop();
                 }
             }
@@ -273,10 +282,14 @@ fn property<'a>(schema: &'a Value, key: &str) -> Option<&'a Value> {
 fn check_value(
     schema: &Value,
     value: &Value,
+    depth: usize,
     path: &mut Vec<Step>,
     faults: &mut Vec<SettingsError>,
 ) {
-    if let Some(values) = enum_values(schema) {
+    if depth > MOST_DEPTH {
+        return;
+    }
+    if let Some(values) = enum_values(schema, depth) {
         if !values.contains(value) {
             let known = values.iter().map(plain).collect();
             let message = format!("`{}` is not a known value", plain(value));
@@ -286,7 +299,7 @@ fn check_value(
     }
     let alternatives: Vec<&Value> = branches(schema).collect();
     if !alternatives.is_empty() {
-        check_alternatives(&alternatives, value, path, faults);
+        check_alternatives(&alternatives, value, depth, path, faults);
         return;
     }
     if let Some(wanted) = wrong_type(schema, value) {
@@ -296,7 +309,7 @@ fn check_value(
     }
     match value {
         Value::Number(number) => check_range(schema, number, path, faults),
-        Value::Object(table) => check_table(schema, table, path, faults),
+        Value::Object(table) => check_table(schema, table, depth, path, faults),
         Value::Array(list) => {
             if let Some(least) = schema.get("minItems").and_then(Value::as_u64)
                 && (list.len() as u64) < least
@@ -307,7 +320,7 @@ fn check_value(
             if let Some(items) = schema.get("items") {
                 for (index, inner) in list.iter().enumerate() {
                     path.push(Step::Index(index));
-                    check_value(items, inner, path, faults);
+                    check_value(items, inner, depth + 1, path, faults);
                     path.pop();
                 }
             }
@@ -320,13 +333,14 @@ fn check_value(
 fn check_alternatives(
     alternatives: &[&Value],
     value: &Value,
+    depth: usize,
     path: &mut Vec<Step>,
     faults: &mut Vec<SettingsError>,
 ) {
     let mut closest: Option<Vec<SettingsError>> = None;
     for alternative in alternatives {
         let mut own = Vec::new();
-        check_value(alternative, value, path, &mut own);
+        check_value(alternative, value, depth + 1, path, &mut own);
         if own.is_empty() {
             return;
         }
@@ -336,7 +350,8 @@ fn check_alternatives(
     }
     faults.extend(closest.unwrap_or_else(|| {
         let wanted: Vec<String> = alternatives.iter().filter_map(|one| type_words(one)).collect();
-        let message = format!("expected {}, found {}", wanted.join(" or "), describe(value));
+        let wanted = if wanted.is_empty() { "something else".into() } else { wanted.join(" or ") };
+        let message = format!("expected {wanted}, found {}", describe(value));
         vec![SettingsError::at(path.clone(), message)]
     }));
 }
@@ -344,6 +359,7 @@ fn check_alternatives(
 fn check_table(
     schema: &Value,
     table: &Map<String, Value>,
+    depth: usize,
     path: &mut Vec<Step>,
     faults: &mut Vec<SettingsError>,
 ) {
@@ -352,7 +368,7 @@ fn check_table(
     for (key, inner) in table {
         path.push(Step::Key(key.clone()));
         match property(schema, key) {
-            Some(inner_schema) => check_value(inner_schema, inner, path, faults),
+            Some(inner_schema) => check_value(inner_schema, inner, depth + 1, path, faults),
             None if closed => {
                 let known = properties.map(|all| all.keys().cloned().collect()).unwrap_or_default();
                 let mut fault = SettingsError::at(path.clone(), format!("unknown key `{key}`"))
@@ -398,7 +414,7 @@ fn check_range(
 }
 
 /// The values of an enum: `enum`, `const`, or a `oneOf` of constants (documented variants).
-fn enum_values(schema: &Value) -> Option<Vec<Value>> {
+fn enum_values(schema: &Value, depth: usize) -> Option<Vec<Value>> {
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
         return Some(values.clone());
     }
@@ -406,9 +422,12 @@ fn enum_values(schema: &Value) -> Option<Vec<Value>> {
         return Some(vec![value.clone()]);
     }
     let variants = schema.get("oneOf")?.as_array()?;
+    if variants.is_empty() || depth >= MOST_DEPTH {
+        return None;
+    }
     let mut values = Vec::new();
     for variant in variants {
-        values.extend(enum_values(variant)?);
+        values.extend(enum_values(variant, depth + 1)?);
     }
     Some(values)
 }
@@ -430,7 +449,8 @@ fn wrong_type(schema: &Value, value: &Value) -> Option<String> {
         "null" => value.is_null(),
         _ => true,
     });
-    (!fits).then(|| type_words(schema).unwrap_or_else(|| types.join(" or ")))
+    let wanted = || type_words(schema).unwrap_or_else(|| "something else".to_owned());
+    (!fits && !types.is_empty()).then(wanted)
 }
 
 fn type_words(schema: &Value) -> Option<String> {
@@ -449,7 +469,7 @@ fn type_words(schema: &Value) -> Option<String> {
         _ => return None,
     };
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    Some(words.join(" or "))
+    (!words.is_empty()).then(|| words.join(" or "))
 }
 
 fn describe(value: &Value) -> String {
@@ -476,107 +496,4 @@ fn first_sentence(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[derive(Deserialize, JsonSchema)]
-    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    #[allow(dead_code, reason = "only the schema is looked at")]
-    struct Config {
-        /// Where the scores are. Any table.
-        path: PathSetting,
-        /// A built-in style or a file.
-        style: Option<NameOrPath>,
-        /// What is counted.
-        #[serde(default)]
-        unit: Unit,
-        generator: Option<GeneratorRef>,
-        #[schemars(range(min = 1, max = 9))]
-        count: Option<u32>,
-        fields: Option<Inner>,
-    }
-
-    #[derive(Default, Deserialize, JsonSchema)]
-    #[serde(rename_all = "kebab-case")]
-    #[allow(dead_code, reason = "only the schema is looked at")]
-    enum Unit {
-        /// Unicode scalar values.
-        #[default]
-        Characters,
-        /// Bytes of UTF-8.
-        Bytes,
-    }
-
-    #[derive(Deserialize, JsonSchema)]
-    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    #[allow(dead_code, reason = "only the schema is looked at")]
-    struct Inner {
-        id: String,
-    }
-
-    fn faults(settings: Value) -> Vec<(String, String)> {
-        check(&schema_of::<Config>(), &settings)
-            .into_iter()
-            .map(|fault| (dotted(&fault.path), fault.message))
-            .collect()
-    }
-
-    #[test]
-    fn good_settings_have_no_faults() {
-        assert_eq!(
-            faults(json!({"path": "x", "unit": "bytes", "count": 3, "fields": {"id": "a"}})),
-            []
-        );
-    }
-
-    #[test]
-    fn every_fault_is_named_with_its_path() {
-        let found = faults(json!({
-            "unit": "byte", "count": 12, "fields": {"id": 3, "ix": 1}, "paht": "x", "generator": 1
-        }));
-        let expect = [
-            ("unit", "`byte` is not a known value"),
-            ("count", "`12` is above 9"),
-            ("fields.id", "expected text, found the number `3`"),
-            ("fields.ix", "unknown key `ix`"),
-            ("paht", "unknown key `paht`"),
-            ("generator", "expected text, found the number `1`"),
-            ("", "the key `path` is missing"),
-        ];
-        let expect: Vec<_> =
-            expect.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-        assert_eq!(found, expect);
-    }
-
-    #[test]
-    fn a_missing_key_is_explained_by_its_documentation() {
-        let fault = &check(&schema_of::<Config>(), &json!({}))[0];
-        assert_eq!(fault.hint.as_deref(), Some("set `path`: Where the scores are"));
-    }
-
-    #[test]
-    fn paths_and_references_are_found_by_their_marks() {
-        let schema = schema_of::<Config>();
-        let settings = json!({"path": "x", "generator": "g"});
-        let mut seen = Vec::new();
-        for mark in [PATH_MARK, REFERENCE_MARK] {
-            marked(&schema, &settings, mark, &mut |path, value, _| {
-                seen.push(format!("{}={value}", dotted(path)));
-            });
-        }
-        assert_eq!(seen, ["path=\"x\"", "generator=\"g\""]);
-    }
-
-    #[test]
-    fn a_name_is_no_path_where_both_may_stand() {
-        let schema = schema_of::<Config>();
-        for (text, path) in [("plain", false), ("own.toml", true), ("styles/own", true)] {
-            let settings = json!({"path": "x", "style": text});
-            let mut seen = Vec::new();
-            marked(&schema, &settings, PATH_MARK, &mut |path, _, _| seen.push(dotted(path)));
-            assert_eq!(seen.contains(&"style".to_owned()), path, "{text}");
-            assert_eq!(NameOrPath(text.to_owned()).as_path().is_some(), path, "{text}");
-        }
-    }
-}
+mod tests;

@@ -84,7 +84,8 @@ pub struct Quota {
 
 /// What the scores of single candidates are, as far as the source can tell. The self-check judges by it whether
 /// scores between 0 and 1 are meant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scale {
     /// Not known: ratings, recorded numbers, whatever a custom server sends.
     #[default]
@@ -212,4 +213,8 @@ pub trait RewardSource: Send + Sync {
     ///
     /// Every answer holds one score per candidate in the order shown, or an abstention.
     async fn score(&self, batch: &[Question]) -> Answers;
+
+    /// Gives back what is heavy (weights, devices, processes): nothing is asked for a while. Called when no call is under
+    /// way; the next one opens again what it needs.
+    async fn close(&self) {}
 }

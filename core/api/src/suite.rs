@@ -128,7 +128,7 @@ pub struct Rules {
 }
 
 /// How a source that knows nothing is asked, and by which rules it is graded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Guess {
     /// How the item is put to it.
     pub protocol: Protocol,
@@ -337,6 +337,11 @@ pub trait Suite: Send + Sync {
     /// each item was drawn). `None` when it is not defined. Only reached through [`Tree::Set`].
     fn grade_set(&self, subset: &str, graded: &[Graded<'_>], weights: &[u32]) -> Option<f64> {
         let _ = (subset, graded, weights);
+        None
+    }
+
+    /// What went wrong in calls that cannot say so themselves, such as grading in another process; the first one.
+    fn fault(&self) -> Option<SuiteError> {
         None
     }
 
