@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod cases;
+mod closing;
 pub mod digest;
 pub mod estimate;
 pub mod event;

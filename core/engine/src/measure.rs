@@ -32,7 +32,8 @@ pub use length::kendall_tau_b;
 pub use method::Method;
 
 use rows::{Chance, Line, Rows};
-use tree::{Board, ScopePlace, ViewPlace, holds_set, subsets_read};
+pub(crate) use tree::holds_set;
+use tree::{Board, ScopePlace, ViewPlace, subsets_read};
 
 /// Slices of one tag that a report may ask for.
 pub const MOST_SLICES: usize = 200;

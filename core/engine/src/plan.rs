@@ -50,6 +50,8 @@ pub struct PlannedSuite {
     pub kind: String,
     /// Version of the kind's code.
     pub version: String,
+    /// The plugin that the kind was loaded from; `None` where it is built in.
+    pub plugin: Option<String>,
     /// Its settings, paths absolute.
     pub settings: Value,
     /// What it says of itself.
@@ -80,8 +82,10 @@ pub struct PlannedSource {
     pub calls: Calls,
     /// For a route or panel: the places of the sources it stands for, all before its own. It is never asked itself.
     pub members: Vec<usize>,
-    /// True when it is built on generators, whose lanes limit, repeat and count its calls.
-    pub generated: bool,
+    /// The generators that it is built on, if it is on any: their lanes limit, repeat and count its calls.
+    pub generators: Vec<Arc<dyn Generator>>,
+    /// The plugins that its kind and those of its generators were loaded from; `None` where all are built in.
+    pub plugin: Option<String>,
     /// The model that it, or the one generator it is built on, names; its price goes by it.
     pub model: Option<String>,
 }
@@ -97,10 +101,15 @@ pub enum Reach {
 }
 
 impl PlannedSource {
+    /// True when it is built on generators.
+    pub fn generated(&self) -> bool {
+        !self.generators.is_empty()
+    }
+
     /// How the source itself is called: what is built on generators is called once and waited for, since their lanes
     /// limit and repeat.
     pub(crate) fn own_calls(&self) -> Calls {
-        match self.generated {
+        match self.generated() {
             true => {
                 Calls { attempts: 1, timeout: Duration::from_secs(86_400), ..self.calls.clone() }
             }
@@ -174,6 +183,11 @@ impl Cell {
 }
 
 impl Plan {
+    /// How many sources are asked; a route or panel is not.
+    pub(crate) fn sources_asked(&self) -> usize {
+        self.sources.iter().filter(|source| source.members.is_empty()).count()
+    }
+
     /// Expands factors into cells, checks every table against its kind's schema, builds sources and suites.
     ///
     /// # Errors

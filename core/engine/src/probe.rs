@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use tribunal_api::{Question, Reads, RewardSource, Scale, SelfCheck, SourceError, Turn};
 
+use crate::closing::Closing;
 use crate::digest::Digest;
 use crate::event::{Event, Reporter};
 use crate::plan::{Calls, PlannedSource};
@@ -98,6 +99,8 @@ impl ProbeFailure {
 /// With `accept_unverified`, what is found is noted in the stored plan (`unverified`), whose digest it leaves alone,
 /// and is no failure.
 ///
+/// Where the plan asks more sources than `run.open-sources` admits, each is closed behind its check.
+///
 /// # Errors
 ///
 /// The first source that does not answer, or else all sources with findings.
@@ -107,12 +110,19 @@ pub async fn probe_all(
     reporters: &[Arc<dyn Reporter>],
 ) -> Result<(), ProbeFailure> {
     let mut unfit = Vec::new();
-    for place in 0..ready.plan.sources.len() {
-        let known = ready.stored.sources[place].self_check.is_some();
-        if known || !is_checked(&ready.plan.sources[place]) {
-            continue;
+    let open = |place: &usize| {
+        let known = ready.stored.sources[*place].self_check.is_some();
+        !known && is_checked(&ready.plan.sources[*place])
+    };
+    let places: Vec<usize> = (0..ready.plan.sources.len()).filter(open).collect();
+    let closing = Closing::new(&ready.plan.sources, places.iter().copied());
+    let all_open = ready.plan.sources_asked() <= ready.plan.recipe.run.open_sources as usize;
+    for place in places {
+        let probed = probe_planned(ready, place).await;
+        if !all_open {
+            closing.done(place).await;
         }
-        let verdict = probe_planned(ready, place).await?;
+        let verdict = probed?;
         let (planned, stored) = (&ready.plan.sources[place], &mut ready.stored.sources[place]);
         stored.self_check = Some(Record::from(&verdict));
         let texts: Vec<String> = verdict.findings.iter().map(ToString::to_string).collect();

@@ -91,6 +91,11 @@ impl Loaded {
             }
         }
         faults.extend(plan::unknown_subsets(&plan, &suites));
+        // What was said of subsets is worth nothing where a plugin failed on the way.
+        faults.extend(plan.suites.iter().filter_map(|planned| {
+            let error = planned.suite.fault()?;
+            Some(unreadable(&KeyPath::of(["suite", planned.name.as_ref()]), &error))
+        }));
         plan.recipe.faults(faults).or_else(Self { plan, suites, voices, limit })
     }
 
@@ -171,6 +176,7 @@ impl Loaded {
                 name: suite.name.to_string(),
                 kind: suite.kind.clone(),
                 version: suite.version.clone(),
+                plugin: suite.plugin.clone(),
                 settings: suite.settings.clone(),
                 card: suite.card.clone(),
                 items: cases.cases.len(),
@@ -232,6 +238,7 @@ fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
         name: source.name.to_string(),
         kind: source.kind.clone(),
         version: source.version.clone(),
+        plugin: source.plugin.clone(),
         settings: source.settings.clone(),
         identity,
         asked: Asked {

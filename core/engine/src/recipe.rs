@@ -10,6 +10,7 @@ mod document;
 mod duration;
 mod load;
 mod merge;
+mod plugin;
 mod price;
 mod reader;
 mod server;
@@ -25,12 +26,12 @@ mod laws;
 mod tests;
 
 pub use blocks::{
-    Block, Budget, Common, Items, Plugin, PluginOrigin, Retry, Run, Sample, Section, SourceBlock,
-    SuiteBlock,
+    Block, Budget, Common, Items, Retry, Run, Sample, Section, SourceBlock, SuiteBlock,
 };
 pub(crate) use composed::serves;
 pub use composed::{Composed, PANEL, Panel, ROUTE, Route, Seat};
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use plugin::{PLUGIN_KEYS, Plugin, PluginOrigin};
 pub use server::{PORT, SERVER_KEYS, ServerBlock};
 pub use stored::StoredRecipe;
 pub use values::{Failures, Normalise, Order, Protocol, TieBreak, Ties, ValueError, Vote, Word};
@@ -54,7 +55,7 @@ pub struct Recipe {
     pub seed: u64,
     /// Whether a run stores the texts of its items (default false).
     pub keep_texts: bool,
-    /// Adapters to load, in written order.
+    /// Plugins whose kinds are loaded before planning, in written order.
     pub plugins: Vec<Plugin>,
     /// Servers that the program starts itself, in written order.
     pub servers: Vec<ServerBlock>,

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tribunal_api::Strength;
 
+use crate::closing::Closing;
 use crate::digest::Digest;
 use crate::event::{Event, Reporter};
 use crate::lane::{Attempt, Overseer, Traffic};
@@ -63,7 +64,8 @@ pub struct Options {
     pub accept_weak: bool,
     /// What the run may spend.
     pub budget: crate::recipe::Budget,
-    /// Sources that are open at the same time.
+    /// Sources that are open at the same time, at least 1: one that has been asked everything is closed before another is
+    /// asked in its place.
     pub open_sources: usize,
 }
 
@@ -241,7 +243,7 @@ pub async fn drive(
     Ok(end)
 }
 
-/// Drives the sources in plan order, `open_sources` at a time.
+/// Drives the sources in plan order, `open_sources` at a time, and closes each when it has been asked everything.
 async fn ask_all(
     ready: &Ready,
     folder: &RunFolder,
@@ -261,6 +263,11 @@ async fn ask_all(
         Ok(Err(error)) => Err(error),
         Err(error) => Err(RunError::Task(error.to_string())),
     };
+    let asked = (0..queues.len()).filter(|&place| ready.plan.sources[place].members.is_empty());
+    let closing = Arc::new(Closing::new(&ready.plan.sources, asked));
+    for place in (0..queues.len()).filter(|&place| queues[place].is_empty()) {
+        closing.done(place).await;
+    }
     for (place, queue) in queues.into_iter().enumerate() {
         if queue.is_empty() || shared.halted() {
             continue;
@@ -271,11 +278,19 @@ async fn ask_all(
             }
         }
         let asking = batch::Asking::new(ready, place, &served);
-        open.spawn(batch::ask_source(asking, queue, shared.clone()));
+        let (shared, closing) = (shared.clone(), closing.clone());
+        open.spawn(async move {
+            let end = batch::ask_source(asking, queue, shared).await;
+            if end.is_ok() {
+                closing.done(place).await;
+            }
+            end
+        });
     }
     while let Some(done) = open.join_next().await {
         settle(done)?;
     }
+    closing.all().await;
     Ok(stopped)
 }
 

@@ -4,6 +4,7 @@
 //! whole line returned, so it survives the end of the process at any moment; a thread flushes to the disk once a second
 //! and at the end, so the loss of power costs at most that second, and what was lost is asked again.
 
+mod grades;
 mod members;
 mod plan;
 mod segment;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 use crate::cases::{self, Cases, StoredItem};
 
+pub use grades::{Said, StoredGrade};
 pub use members::{Ask, Member, Voice};
 pub use plan::{FORMAT, StoredCell, StoredPlan, StoredSource, StoredSuite};
 pub use segment::{Segment, Timing};

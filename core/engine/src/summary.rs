@@ -1,14 +1,16 @@
 //! What a run says, from its folder alone: outcomes, measures, and what is missing.
 
+mod grades;
 mod outcomes;
 mod report;
 
-use tribunal_api::{Order, Protocol, Readout, Registry, Rules, Suite};
+use tribunal_api::{Order, Protocol, Readout, Registry, Rules, Suite, SuiteError};
 
 use crate::fault::Faults;
 use crate::measure::{self, Draws, Evaluation, Measure, RESAMPLES, TooManySlices};
 use crate::store::{Damage, Member, RunFolder, StoreError, StoredCell, StoredSuite, Voice};
 
+pub use grades::{Grader, graders};
 pub use outcomes::Stored;
 pub use report::{
     Completeness, LENGTH_LINE, ReportRow, RuleWords, RunCard, SCHEMA, SourceCard, SuiteSummary,
@@ -29,6 +31,29 @@ pub enum SummaryError {
         /// What is wrong.
         message: String,
     },
+    /// A suite of a plugin that failed while it graded, or said what cannot be counted with.
+    #[error("suite `{name}` cannot be graded by the plugin `{plugin}`: {error}")]
+    Plugin {
+        /// Name of the suite's block.
+        name: String,
+        /// What its kind was loaded from.
+        plugin: String,
+        /// What is wrong.
+        error: SuiteError,
+    },
+    /// A suite of a plugin that is not loaded, and of which the run folder does not keep all grades. Whoever loads the
+    /// plugins of the stored recipe can try again.
+    #[error(
+        "suite `{name}` is graded by the plugin `{plugin}`, and the run holds no grades for {what}"
+    )]
+    NoGrades {
+        /// Name of the suite's block.
+        name: String,
+        /// What its kind was loaded from.
+        plugin: String,
+        /// Of what there are none: `any of its answers`, `some of its answers`.
+        what: &'static str,
+    },
     /// A tag with too many values to slice by.
     #[error(transparent)]
     Slices(#[from] TooManySlices),
@@ -45,43 +70,85 @@ pub enum SummaryError {
     Recipe(Faults),
 }
 
+impl SummaryError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Plugin { error, .. } => error.hint.clone(),
+            Self::NoGrades { .. } => {
+                Some("run `tribunal resume`, which keeps them, or load the plugin".to_owned())
+            }
+            Self::Suite { .. } | Self::Slices(_) | Self::NoTag { .. } | Self::Recipe(_) => None,
+        }
+    }
+}
+
 /// Measures everything that a run folder holds. The same folder gives the same summary, byte for byte.
 ///
 /// `by` slices headline and groups by the values of a tag.
 ///
 /// # Errors
 ///
-/// When the folder cannot be read, a suite's kind is unknown, or the tag does not fit.
+/// When the folder cannot be read, a suite's kind is unknown, its plugin fails or is neither loaded nor is what it said
+/// kept ([`SummaryError::NoGrades`]), or the tag does not fit.
 pub fn summarise(
     folder: &RunFolder,
     registry: &Registry,
     by: Option<&str>,
 ) -> Result<(Summary, Vec<Damage>), SummaryError> {
+    let (summary, damage, _) = graded(folder, registry, by)?;
+    Ok((summary, damage))
+}
+
+/// The same at the end of a run: what suites of plugins said is kept in the folder, so that later reports need it alone.
+///
+/// # Errors
+///
+/// See [`summarise`]; also when the folder cannot be written.
+pub fn conclude(
+    folder: &RunFolder,
+    registry: &Registry,
+) -> Result<(Summary, Vec<Damage>), SummaryError> {
+    let (summary, damage, graders) = graded(folder, registry, None)?;
+    let lines = grades::lines(&graders);
+    if !lines.is_empty() {
+        folder.keep_grades(&lines)?;
+    }
+    Ok((summary, damage))
+}
+
+fn graded(
+    folder: &RunFolder,
+    registry: &Registry,
+    by: Option<&str>,
+) -> Result<(Summary, Vec<Damage>, Vec<Grader>), SummaryError> {
     let stored = Stored::read(folder)?;
     if let Some(tag) = by {
         stored.check_tag(tag)?;
     }
     let mut rows = Vec::new();
     let mut answered = vec![(0, 0); stored.plan.cells.len()];
-    for place in 0..stored.plan.suites.len() {
-        measure_suite(&stored, place, registry, by, &mut rows, &mut answered)?;
+    let graders = graders(folder, &stored.plan, registry)?;
+    for (place, grader) in graders.iter().enumerate() {
+        measure_suite(&stored, place, grader, by, &mut rows, &mut answered)?;
     }
     let summary = Summary::new(&stored, rows, &answered);
-    Ok((summary, stored.trials.damage))
+    Ok((summary, stored.trials.damage, graders))
 }
 
 /// Measures all cells of one suite under one set of draws, and the length line.
 fn measure_suite(
     stored: &Stored,
     place: usize,
-    registry: &Registry,
+    grader: &Grader,
     by: Option<&str>,
     rows: &mut Vec<ReportRow>,
     answered: &mut [(usize, usize)],
 ) -> Result<(), SummaryError> {
     let plan = &stored.plan;
     let first_row = rows.len();
-    let suite = build(&plan.suites[place], registry)?;
+    let suite = grader.suite();
     let cases = stored.measured_cases(place);
     let draws = Draws::new(cases.cluster_count, RESAMPLES, plan.seed);
     let cells: Vec<(usize, &StoredCell)> =
@@ -90,9 +157,9 @@ fn measure_suite(
         let (outcomes, planned, done) = stored.outcomes(cell);
         answered[cell_place] = (planned, done);
         let rules = cell.manner.rules;
-        let evaluation =
-            Evaluation { suite: suite.as_ref(), cases: &cases, outcomes: &outcomes, rules };
+        let evaluation = Evaluation { suite, cases: &cases, outcomes: &outcomes, rules };
         let mut measures = measure::measure(&evaluation, &draws);
+        grader.check()?;
         if let Some(tag) = by {
             measures.extend(measure::measure_slices(&evaluation, tag, &draws)?);
         }
@@ -111,10 +178,11 @@ fn measure_suite(
         }
     }
     for (rules, cells) in ruled {
-        let lengths = measure::measure_lengths(suite.as_ref(), &cases, rules, &draws);
+        let lengths = measure::measure_lengths(suite, &cases, rules, &draws);
         let lengths = lengths.into_iter().flatten();
         rows.extend(lengths.map(|one| ReportRow::of_length(plan, &cells, one)));
     }
+    grader.check()?;
     if cases.weights.iter().any(|weight| *weight != 1.0) {
         // A sum of credits over items that do not count alike says nothing.
         rows[first_row..].iter_mut().for_each(|row| row.credit = None);
@@ -162,7 +230,8 @@ fn guesses_alike(voice: Voice<'_>) -> bool {
             && voice.members.iter().all(once))
 }
 
-/// The suite as it grades: built from its stored settings, nothing opened.
+/// The suite as it grades: built from its stored settings, nothing opened. For suites whose kind the registry knows;
+/// [`graders`] are for those, too, whose plugin is not loaded.
 pub fn build(
     suite: &StoredSuite,
     registry: &Registry,

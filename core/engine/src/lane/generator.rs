@@ -116,6 +116,10 @@ impl Generator for LanedGenerator {
         }
         results
     }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
 }
 
 impl LanedGenerator {

@@ -320,7 +320,7 @@ pub(super) fn subsets_read(tree: &Tree, cases: &Cases) -> Vec<usize> {
 }
 
 /// True when some part of the tree is no mean of grades.
-pub(super) fn holds_set(tree: &Tree) -> bool {
+pub(crate) fn holds_set(tree: &Tree) -> bool {
     match tree {
         Tree::Mean { .. } => false,
         Tree::Average(parts) => parts.iter().any(holds_set),

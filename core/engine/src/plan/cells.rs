@@ -301,9 +301,12 @@ impl<'a> Building<'a> {
         digest.digest(identity);
         let mut built = BTreeMap::new();
         let mut models = vec![model_of(&settings)];
+        let mut plugins = vec![plugin_of(kind)];
         for name in check::references(kind, &settings, "generator") {
             let generator = recipe.generator(&name)?;
             models.push(model_of(&Value::Object(generator.settings.clone())));
+            let generator_kind = self.registry.find(Component::Generator, &generator.kind);
+            plugins.push(generator_kind.and_then(plugin_of));
             let (inner, backend) = self.generator(recipe, generator, faults)?;
             digest.digest(inner);
             built.insert(name, backend);
@@ -313,7 +316,7 @@ impl<'a> Building<'a> {
         if let Some(place) = self.source_of.get(&key) {
             return Some(*place);
         }
-        let generated = !built.is_empty();
+        let generators = built.values().cloned().collect();
         let context = Built { generators: built, servers, reach: self.reach };
         match self.registry.build_source(&block.kind, settings.clone(), &context) {
             Ok(source) => {
@@ -328,7 +331,8 @@ impl<'a> Building<'a> {
                     source,
                     calls,
                     members: Vec::new(),
-                    generated,
+                    generators,
+                    plugin: each_once(plugins.into_iter().flatten()),
                     model: only_one(models.into_iter().flatten()),
                 });
                 Some(self.sources.len() - 1)
@@ -396,6 +400,7 @@ impl<'a> Building<'a> {
                     name: Arc::from(block.name.as_str()),
                     kind: block.kind.clone(),
                     version: kind.card.version.to_owned(),
+                    plugin: plugin_of(kind),
                     settings,
                     card: built.card(),
                     keep,
@@ -462,6 +467,22 @@ impl<'a> Building<'a> {
 /// The model that settings name, where they do.
 fn model_of(settings: &Value) -> Option<String> {
     settings.get("model").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What a kind was loaded from, where it is not built in.
+fn plugin_of(kind: &Registered) -> Option<String> {
+    kind.origin.as_deref().map(str::to_owned)
+}
+
+/// The entries, each once, in one text; `None` when there are none.
+fn each_once(entries: impl Iterator<Item = String>) -> Option<String> {
+    let mut known: Vec<String> = Vec::new();
+    for entry in entries {
+        if !known.contains(&entry) {
+            known.push(entry);
+        }
+    }
+    (!known.is_empty()).then(|| known.join(", "))
 }
 
 /// The entry, when all are the same.

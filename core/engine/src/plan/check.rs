@@ -8,14 +8,14 @@ use tribunal_api::settings::{
 
 use crate::digest::Digest;
 use crate::fault::{Fault, KeyPath, Part};
-use crate::recipe::{Block, PANEL, Plugin, ROUTE, Recipe, Section};
+use crate::recipe::{Block, PANEL, ROUTE, Recipe, Section};
 
 /// Kinds of sources that are the engine's own.
 const WORDS: [&str; 2] = [PANEL, ROUTE];
 
 /// Faults that no factor can cure: unknown kinds, and settings of blocks that nothing varies.
 pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = recipe.plugins.iter().map(no_loader).collect();
+    let mut faults = Vec::new();
     for (component, block) in all_blocks(recipe) {
         if component == Component::Source && WORDS.contains(&block.kind.as_str()) {
             // The recipe has checked what is the engine's own.
@@ -28,12 +28,6 @@ pub(super) fn blocks(recipe: &Recipe, registry: &Registry) -> Vec<Fault> {
         }
     }
     faults
-}
-
-/// A plugin that a recipe names: nothing could come of it, so it is not passed over in silence.
-fn no_loader(plugin: &Plugin) -> Fault {
-    Fault::new(plugin.path.clone(), "this version cannot load plugins")
-        .hint("leave the table out; `tribunal list sources` names the kinds that are built in")
 }
 
 /// A kind whose settings bear the name of an engine key: they could never be set.

@@ -148,7 +148,8 @@ pub(super) fn planned(
         self_check: SelfCheck::Skip,
         source: Arc::new(NeverAsked(block.kind.clone())),
         calls: super::Calls::of(&recipe.run.common),
-        generated: false,
+        generators: Vec::new(),
+        plugin: None,
         model: None,
         members,
     }

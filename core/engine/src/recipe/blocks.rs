@@ -1,4 +1,4 @@
-//! The typed blocks of a recipe: generators, sources, suites, plugins and the run.
+//! The typed blocks of a recipe: generators, sources, suites and the run.
 
 use super::{Composed, Failures, Order, Protocol, Ties, Vote};
 use crate::fault::KeyPath;
@@ -222,7 +222,10 @@ pub struct Run {
     pub tolerance: f64,
     /// What a run may spend.
     pub budget: Budget,
-    /// Sources open at the same time, at least 1 (default 1).
+    /// Sources open at the same time, at least 1 (default 1). One that has been asked everything is closed before the next
+    /// is asked: it gives back its weights, devices or processes. Where the recipe has more sources than that, each is
+    /// also closed behind its self-check, and opened again for its trials. A generator stays open until the last source
+    /// that is built on it is done.
     pub open_sources: u32,
     /// Whether answers of a source known by name only may be reused (default false).
     pub accept_weak: bool,
@@ -255,29 +258,4 @@ pub struct Budget {
     pub tokens: Option<u64>,
     /// Calls of sources and generators.
     pub calls: Option<u64>,
-}
-
-/// A `[[plugin]]`: an adapter to load.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plugin {
-    /// Path of the entry: `plugin[0]`.
-    pub path: KeyPath,
-    /// What is loaded.
-    pub origin: PluginOrigin,
-    /// All other keys, in written order.
-    pub settings: Map<String, Value>,
-}
-
-/// What a plugin is loaded from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PluginOrigin {
-    /// A shared library, as an absolute path.
-    Library(PathBuf),
-    /// A program and its arguments as written, and the absolute folder that relative paths among them start at.
-    Command {
-        /// Program, then arguments; at least the program.
-        command: Vec<String>,
-        /// Folder of the file that wrote the command.
-        folder: PathBuf,
-    },
 }

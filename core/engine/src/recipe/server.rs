@@ -127,7 +127,12 @@ fn ready(reader: &mut Reader<'_>, path: &KeyPath, value: &Value) -> Option<Strin
     Some(text.to_owned())
 }
 
-fn env(reader: &mut Reader<'_>, path: &KeyPath, value: &Value) -> BTreeMap<String, String> {
+/// Variables of a process that is started: a table of strings.
+pub(super) fn env(
+    reader: &mut Reader<'_>,
+    path: &KeyPath,
+    value: &Value,
+) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
     let Some(table) = reader.table(path, value) else { return env };
     for (name, value) in table {

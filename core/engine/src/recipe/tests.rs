@@ -2,6 +2,7 @@
 
 mod faults;
 mod files;
+mod plugins;
 mod reading;
 mod servers;
 mod varied;

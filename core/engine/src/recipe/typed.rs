@@ -2,8 +2,8 @@
 
 use super::reader::{Reader, Zero};
 use super::{
-    Block, Budget, Common, Items, Plugin, PluginOrigin, Recipe, Retry, Run, Sample, Section,
-    SourceBlock, SuiteBlock, cell, composed, place_faults, price, server, vary,
+    Block, Budget, Common, Items, Recipe, Retry, Run, Sample, Section, SourceBlock, SuiteBlock,
+    cell, composed, place_faults, plugin, price, server, vary,
 };
 use crate::fault::{Fault, Faults, KeyPath, Part, Place, Placed};
 use serde_json::{Map, Value};
@@ -88,7 +88,7 @@ pub(super) fn recipe(merged: Merged) -> (Recipe, Vec<Fault>) {
         top.get("seed").and_then(|value| reader.whole(&root.key("seed"), value, 0, u64::MAX));
     let keep_texts =
         top.get("keep-texts").and_then(|value| reader.truth(&root.key("keep-texts"), value));
-    let plugins = plugins(&mut reader, top);
+    let plugins = plugin::plugins(&mut reader, top);
     let servers = server::servers(&mut reader, top);
     let generators = blocks(&mut reader, top, Section::Generator);
     let generators = generators.into_iter().map(|(block, _)| block).collect();
@@ -173,50 +173,6 @@ fn recipe_name(reader: &mut Reader<'_>, value: &Value) -> Option<String> {
         return None;
     }
     Some(name.to_owned())
-}
-
-fn plugins(reader: &mut Reader<'_>, top: &Map<String, Value>) -> Vec<Plugin> {
-    let path = KeyPath::of(["plugin"]);
-    let Some(value) = top.get("plugin") else { return Vec::new() };
-    let Some(list) = reader.list(&path, value, "a list of tables (`[[plugin]]`)") else {
-        return Vec::new();
-    };
-    let entries = list.iter().enumerate();
-    entries.filter_map(|(at, value)| plugin(reader, path.index(at), value)).collect()
-}
-
-fn plugin(reader: &mut Reader<'_>, path: KeyPath, value: &Value) -> Option<Plugin> {
-    let table = reader.table(&path, value)?;
-    let origin = match (table.get("library"), table.get("command")) {
-        (Some(library), None) => PluginOrigin::Library(reader.path(&path.key("library"), library)?),
-        (None, Some(command)) => {
-            let at = path.key("command");
-            let command = reader.texts(&at, command)?;
-            if command.first().is_none_or(String::is_empty) {
-                reader.fault(Fault::new(at, "`command` names no program"));
-                return None;
-            }
-            PluginOrigin::Command { command, folder: reader.origin(&at) }
-        }
-        (Some(_), Some(_)) => {
-            let fault = Fault::new(
-                path.key("command"),
-                "a plugin has either `library` or `command`, not both",
-            );
-            reader.fault(fault.part(Part::Key));
-            return None;
-        }
-        (None, None) => {
-            let fault = Fault::new(path, "this plugin has neither `library` nor `command`");
-            reader.fault(
-                fault.hint("name a shared library, or the program to start as a list of strings"),
-            );
-            return None;
-        }
-    };
-    let settings = table.iter().filter(|(key, _)| !matches!(key.as_str(), "library" | "command"));
-    let settings = settings.map(|(key, value)| (key.clone(), value.clone())).collect();
-    Some(Plugin { path, origin, settings })
 }
 
 /// The blocks of a section that have a kind, each with all of its keys.

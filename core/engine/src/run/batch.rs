@@ -75,7 +75,7 @@ impl Asking {
             source: planned.source.clone(),
             asked: ready.stored.sources[place].asked.clone(),
             calls: planned.calls.clone(),
-            lane: (!planned.generated).then(|| ready.plan.traffic.lane(&limits, &planned.calls)),
+            lane: (!planned.generated()).then(|| ready.plan.traffic.lane(&limits, &planned.calls)),
             served: Arc::new(Mutex::new(served.get(planned.name.as_ref()).cloned())),
             limits,
             seed: ready.stored.seed,

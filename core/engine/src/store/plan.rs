@@ -11,7 +11,9 @@ use crate::panel::PanelRules;
 use crate::recipe::StoredRecipe;
 
 /// Version of the stored format: another major number cannot be read, another minor one can.
-pub const FORMAT: &str = "1.0";
+///
+/// 1.1: the plugin that a kind was loaded from, and `grades.jsonl`.
+pub const FORMAT: &str = "1.1";
 
 /// The plan of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +52,9 @@ pub struct StoredSuite {
     pub kind: String,
     /// Version of the kind's code.
     pub version: String,
+    /// The plugin that the kind was loaded from; `None` where it is built in. No part of the plan's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
     /// Its settings, paths absolute.
     pub settings: Value,
     /// What it says of itself.
@@ -76,6 +81,10 @@ pub struct StoredSource {
     pub kind: String,
     /// Version of the kind's code.
     pub version: String,
+    /// The plugins that its kind and those of its generators were loaded from; `None` where all are built in. No part of
+    /// the plan's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
     /// Its settings, paths absolute. Secrets are named by variable and never stand here.
     pub settings: Value,
     /// Who it said it is.

@@ -62,6 +62,9 @@ pub struct SourceCard {
     pub name: String,
     /// Its kind.
     pub kind: String,
+    /// The plugins that its kind and those of its generators were loaded from; left out where all are built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
     /// Who it said it is.
     pub identity: String,
     /// What that rests on: `weights`, `revision` or `name`.
@@ -81,6 +84,9 @@ pub struct SuiteSummary {
     pub name: String,
     /// Its kind.
     pub kind: String,
+    /// The plugin that its kind was loaded from; left out where it is built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
     /// Version of its data or rules.
     pub version: String,
     /// Licence of the data, or that none is stated.
@@ -287,6 +293,7 @@ fn run_card(stored: &Stored) -> RunCard {
         SourceCard {
             name: source.name.clone(),
             kind: source.kind.clone(),
+            plugin: source.plugin.clone(),
             identity: source.identity.name.clone(),
             strength: match source.identity.strength {
                 Strength::Weights => "weights",
@@ -305,6 +312,7 @@ fn run_card(stored: &Stored) -> RunCard {
             SuiteSummary {
                 name: suite.name.clone(),
                 kind: suite.kind.clone(),
+                plugin: suite.plugin.clone(),
                 version: suite.card.version.to_string(),
                 licence: suite.card.licence.to_string(),
                 source: suite.card.source.to_string(),

@@ -314,33 +314,6 @@ bias = nan
 }
 
 #[test]
-fn a_plugin_needs_exactly_one_origin() {
-    let drawn = drawn(
-        r#"
-[[plugin]]
-path = "x.so"
-[[plugin]]
-library = "x.so"
-command = ["x"]
-"#,
-    );
-    insta::assert_snapshot!(drawn, @r#"
-    error: this plugin has neither `library` nor `command`
-     --> study.toml:2:1
-      |
-    2 | [[plugin]]
-      | ^^^^^^^^^^
-    hint: name a shared library, or the program to start as a list of strings
-
-    error: a plugin has either `library` or `command`, not both
-     --> study.toml:6:1
-      |
-    6 | command = ["x"]
-      | ^^^^^^^
-    "#);
-}
-
-#[test]
 fn a_bad_option_is_drawn_on_the_command_line() {
     let drawn = drawn_with(
         r#"

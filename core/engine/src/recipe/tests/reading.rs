@@ -16,7 +16,7 @@ exclude = [{ "source.judge.criteria" = "none", arm = "greedy" }]
 
 [[plugin]]
 library = "libllama.so"
-threads = 4
+isolate = true
 
 [[plugin]]
 command = ["python3", "brevity.py"]
@@ -84,7 +84,7 @@ fn every_engine_key_is_typed() {
         ("prompt-factors", u64::MAX, true)
     );
     assert_eq!(recipe.plugins[0].origin, PluginOrigin::Library(here("libllama.so")));
-    assert_eq!(recipe.plugins[0].settings.get("threads"), Some(&json!(4)));
+    assert_eq!((recipe.plugins[0].isolate, recipe.plugins[0].replicas), (true, 1));
     let command = vec!["python3".to_owned(), "brevity.py".to_owned()];
     assert_eq!(recipe.plugins[1].origin, PluginOrigin::Command { command, folder: here("") });
     assert_eq!(recipe.generators[0].common.timeout, Some(Duration::from_secs(120)));
