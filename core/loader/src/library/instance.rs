@@ -1,0 +1,430 @@
+//! One instance of a kind and the plain threads that every call into it runs on.
+//!
+//! Threads start when they are needed, at most as many as the plugin admits, and are never joined: one that does not come back
+//! keeps its job and the instance alive, and costs nothing but itself.
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tribunal_api::abi::{self, Sink, Str};
+use tribunal_api::wire::ErrorBody;
+use tribunal_api::{Question, SettingsError, SourceError};
+
+use super::host::sink_to;
+use super::job::{Job, failure};
+
+/// Functions of a table, without their types.
+#[derive(Clone)]
+pub(super) struct Functions {
+    pub(super) create: Arc<dyn Fn(Str<'_>, *mut *mut c_void, *const Sink) -> i32 + Send + Sync>,
+    pub(super) destroy: abi::DestroyFn,
+    pub(super) cancel: Option<abi::CancelFn>,
+}
+
+/// How an instance is made.
+#[derive(Clone)]
+pub(super) struct Blueprint {
+    pub(super) origin: Arc<str>,
+    pub(super) functions: Functions,
+    pub(super) settings: Arc<str>,
+    pub(super) start_within: Duration,
+    pub(super) cancel_within: Duration,
+}
+
+/// What a thread of an instance does next. The pointer is the plugin's own.
+type Work = Box<dyn FnOnce(*mut c_void) + Send>;
+
+/// A running instance. Dropping it ends it when its last call has ended.
+pub(super) struct Instance {
+    core: Arc<Core>,
+}
+
+struct Core {
+    blueprint: Blueprint,
+    /// The plugin's pointer, as a number: it is only ever handed back.
+    this: AtomicUsize,
+    queue: Mutex<Queue>,
+    more: Condvar,
+    ended: Condvar,
+    /// Calls that were given up and have not come back in time.
+    overdue: AtomicUsize,
+}
+
+struct Queue {
+    work: VecDeque<Work>,
+    threads: usize,
+    idle: usize,
+    most: usize,
+    /// Jobs that are not over.
+    open: usize,
+    /// Work under way.
+    running: usize,
+    closing: bool,
+    /// A thread has begun to end the instance.
+    destroyed: bool,
+    /// It has ended.
+    gone: bool,
+}
+
+impl Core {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn this(&self) -> *mut c_void {
+        std::ptr::with_exposed_provenance_mut(self.this.load(Ordering::Acquire))
+    }
+}
+
+/// Why there is no instance.
+#[derive(Clone, Debug)]
+pub(super) enum NotCreated {
+    /// The settings are at fault.
+    Settings(SettingsError),
+    /// The plugin is.
+    Broken(String),
+}
+
+impl NotCreated {
+    /// The error of questions that need the instance.
+    pub(super) fn into_source_error(self) -> SourceError {
+        let message = match self {
+            NotCreated::Settings(error) => error.message,
+            NotCreated::Broken(message) => message,
+        };
+        SourceError::Broken { message }
+    }
+}
+
+impl Instance {
+    /// Makes an instance on a thread of its own. The receiver tells when it is there.
+    pub(super) fn start(
+        blueprint: &Blueprint,
+        in_flight: usize,
+    ) -> std::sync::mpsc::Receiver<Result<Self, NotCreated>> {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let core = Arc::new(Core {
+            blueprint: blueprint.clone(),
+            this: AtomicUsize::new(0),
+            queue: Mutex::new(Queue {
+                work: VecDeque::new(),
+                threads: 1,
+                idle: 0,
+                most: in_flight.max(1),
+                open: 0,
+                running: 0,
+                closing: false,
+                destroyed: false,
+                gone: false,
+            }),
+            more: Condvar::new(),
+            ended: Condvar::new(),
+            overdue: AtomicUsize::new(0),
+        });
+        let first = move || match create(&core.blueprint) {
+            Ok(this) => {
+                core.this.store(this.expose_provenance(), Ordering::Release);
+                let instance = Self { core: core.clone() };
+                // When nobody waits any longer the instance comes back and ends at once.
+                let unwanted = sender.send(Ok(instance)).err();
+                drop(unwanted);
+                serve(&core);
+            }
+            Err(error) => {
+                let _ = sender.send(Err(error));
+            }
+        };
+        if let Err(cause) = thread::Builder::new().name("tribunal-plugin".to_owned()).spawn(first) {
+            let (failed, receiver) = std::sync::mpsc::sync_channel(1);
+            let message = format!("no thread can be started for the plugin: {cause}");
+            let _ = failed.send(Err(NotCreated::Broken(message)));
+            return receiver;
+        }
+        receiver
+    }
+
+    /// Makes an instance and waits for it. Blocks this thread, at most as long as the plugin may take to start.
+    pub(super) fn create(blueprint: &Blueprint, in_flight: usize) -> Result<Self, NotCreated> {
+        let Blueprint { origin, start_within, .. } = blueprint;
+        Self::start(blueprint, in_flight).recv_timeout(*start_within).unwrap_or_else(|_| {
+            Err(NotCreated::Broken(format!(
+                "the plugin `{origin}` did not make an instance within {start_within:?}"
+            )))
+        })
+    }
+
+    /// Lets the instance use so many threads.
+    pub(super) fn widen(&self, in_flight: usize) {
+        self.core.queue().most = in_flight.max(1);
+    }
+
+    /// Runs something with the plugin's pointer on a thread of the instance, and waits for it on this thread.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let Blueprint { origin, start_within, .. } = &self.core.blueprint;
+        let receiver = self.submit(work)?;
+        receiver.recv_timeout(*start_within).map_err(|_| SourceError::Unreachable {
+            message: format!("the plugin `{origin}` did not answer within {start_within:?}"),
+        })
+    }
+
+    /// The same, awaited.
+    pub(super) async fn run_async<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
+    ) -> Result<T, SourceError> {
+        let Blueprint { origin, start_within, .. } = &self.core.blueprint;
+        self.refuse_if_wedged()?;
+        let (sender, receiver) = oneshot::channel();
+        self.push(Box::new(move |this| {
+            let _ = sender.send(work(this));
+        }));
+        match tokio::time::timeout(*start_within, receiver).await {
+            Ok(Ok(value)) => Ok(value),
+            _ => Err(SourceError::Unreachable {
+                message: format!("the plugin `{origin}` did not answer within {start_within:?}"),
+            }),
+        }
+    }
+
+    fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
+    ) -> Result<std::sync::mpsc::Receiver<T>, SourceError> {
+        self.refuse_if_wedged()?;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.push(Box::new(move |this| {
+            let _ = sender.send(work(this));
+        }));
+        Ok(receiver)
+    }
+
+    /// Runs a job: `call` gives its status, or says that it is pending. Dropping the future cancels it.
+    pub(super) async fn ask(
+        &self,
+        questions: Vec<Question>,
+        call: impl FnOnce(*mut c_void, &Job) -> i32 + Send + 'static,
+    ) -> Result<(Arc<Job>, i32), SourceError> {
+        self.refuse_if_wedged()?;
+        let (job, ended) = Job::open(self.core.blueprint.origin.clone(), questions);
+        self.core.queue().open += 1;
+        let guard = Asked { job: job.clone(), core: self.core.clone() };
+        let (core, own) = (self.core.clone(), job.clone());
+        self.push(Box::new(move |this| {
+            if own.is_cancelled() {
+                own.end(abi::E_CANCELLED);
+                return;
+            }
+            match call(this, &own) {
+                abi::PENDING => {}
+                status => {
+                    own.end(status);
+                }
+            }
+            drop(core);
+        }));
+        let status = ended.await.unwrap_or(abi::E_PROTOCOL);
+        guard.over();
+        Ok((job, status))
+    }
+
+    /// A call without questions, such as a request in JSON, waited for on this thread.
+    pub(super) fn ask_blocking(
+        &self,
+        within: Duration,
+        call: impl FnOnce(*mut c_void, &Job) -> i32 + Send + 'static,
+    ) -> Result<(Arc<Job>, i32), SourceError> {
+        self.refuse_if_wedged()?;
+        let (job, _) = Job::open(self.core.blueprint.origin.clone(), Vec::new());
+        self.core.queue().open += 1;
+        let guard = Asked { job: job.clone(), core: self.core.clone() };
+        let own = job.clone();
+        self.push(Box::new(move |this| match call(this, &own) {
+            abi::PENDING => {}
+            status => {
+                own.end(status);
+            }
+        }));
+        let Some(status) = job.ends_within(within) else {
+            let origin = &self.core.blueprint.origin;
+            let message = format!("the plugin `{origin}` did not answer within {within:?}");
+            return Err(SourceError::Unreachable { message });
+        };
+        guard.over();
+        Ok((job, status))
+    }
+
+    fn refuse_if_wedged(&self) -> Result<(), SourceError> {
+        let overdue = self.core.overdue.load(Ordering::Relaxed);
+        if overdue < self.core.queue().most {
+            return Ok(());
+        }
+        let Blueprint { origin, cancel_within, .. } = &self.core.blueprint;
+        Err(SourceError::Broken {
+            message: format!(
+                "the plugin `{origin}` does not come back: {overdue} calls were given up, and none ended within {cancel_within:?}"
+            ),
+        })
+    }
+
+    fn push(&self, work: Work) {
+        let mut queue = self.core.queue();
+        queue.work.push_back(work);
+        if queue.work.len() > queue.idle && queue.threads < queue.most {
+            queue.threads += 1;
+            let core = self.core.clone();
+            let spawned = thread::Builder::new()
+                .name("tribunal-plugin".to_owned())
+                .spawn(move || serve(&core));
+            if spawned.is_err() {
+                // Fewer threads than admitted only make it slower.
+                queue.threads -= 1;
+            }
+        }
+        drop(queue);
+        self.core.more.notify_one();
+    }
+
+    /// Ends the instance when its calls have ended, and waits for that a moment.
+    pub(super) fn close(self, within: Duration) {
+        self.core.queue().closing = true;
+        self.core.more.notify_all();
+        let queue = self.core.queue();
+        let _ = self.core.ended.wait_timeout_while(queue, within, |queue| !queue.gone);
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.core.queue().closing = true;
+        self.core.more.notify_all();
+    }
+}
+
+/// What a thread of an instance does: work while there is some, and the end when all is over.
+fn serve(core: &Arc<Core>) {
+    let mut queue = core.queue();
+    loop {
+        if let Some(work) = queue.work.pop_front() {
+            queue.running += 1;
+            drop(queue);
+            work(core.this());
+            queue = core.queue();
+            queue.running -= 1;
+            if queue.closing {
+                core.more.notify_all();
+            }
+        } else if queue.destroyed {
+            return;
+        } else if queue.closing && queue.open == 0 && queue.running == 0 {
+            queue.destroyed = true;
+            drop(queue);
+            // SAFETY: nothing runs, no job is open, none can begin, and it is ended once.
+            unsafe { (core.blueprint.functions.destroy)(core.this()) };
+            core.queue().gone = true;
+            core.more.notify_all();
+            core.ended.notify_all();
+            return;
+        } else {
+            // Work comes, or a job that is pending ends on another thread.
+            queue = wait(core, queue);
+        }
+    }
+}
+
+fn wait<'a>(core: &'a Core, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+    queue.idle += 1;
+    let mut queue = core.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    queue.idle -= 1;
+    queue
+}
+
+/// A job that somebody waits for. When it is dropped before the job is over, the job is cancelled.
+struct Asked {
+    job: Arc<Job>,
+    core: Arc<Core>,
+}
+
+impl Asked {
+    fn over(self) {}
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if self.job.ends_within(Duration::ZERO).is_some() {
+            closed(&self.core);
+            return;
+        }
+        self.job.cancel();
+        let (job, core) = (self.job.clone(), self.core.clone());
+        // Rare, and what is called may block: threads of their own.
+        let watch = move || {
+            if let Some(cancel) = core.blueprint.functions.cancel {
+                let (job, core) = (job.clone(), core.clone());
+                let hint = move || {
+                    // SAFETY: instance and job are kept alive; the plugin ignores a job that it no longer knows.
+                    unsafe { cancel(core.this(), job.pointer()) }
+                };
+                let _ = thread::Builder::new().spawn(hint);
+            }
+            if job.ends_within(core.blueprint.cancel_within).is_none() {
+                core.overdue.fetch_add(1, Ordering::Relaxed);
+                job.wait();
+                core.overdue.fetch_sub(1, Ordering::Relaxed);
+            }
+            closed(&core);
+        };
+        let _ = thread::Builder::new().name("tribunal-cancel".to_owned()).spawn(watch);
+    }
+}
+
+/// One job less is open.
+fn closed(core: &Core) {
+    let mut queue = core.queue();
+    queue.open -= 1;
+    if queue.closing && queue.open == 0 {
+        drop(queue);
+        core.more.notify_all();
+    }
+}
+
+/// Calls the plugin's `create` on this thread.
+fn create(blueprint: &Blueprint) -> Result<*mut c_void, NotCreated> {
+    let mut this = std::ptr::null_mut();
+    let mut said = Vec::new();
+    let sink = sink_to(&mut said);
+    let status = (blueprint.functions.create)(Str::of(&blueprint.settings), &mut this, &sink);
+    let text = String::from_utf8_lossy(&said).trim().to_owned();
+    let origin = &blueprint.origin;
+    match status {
+        abi::OK => Ok(this),
+        abi::E_CONFIG => Err(NotCreated::Settings(settings_error(origin, &text))),
+        status => {
+            let said = (!text.is_empty()).then(|| {
+                let body: Result<ErrorBody, _> = serde_json::from_str(&text);
+                SourceError::Broken { message: body.map_or(text, |body| body.message) }
+            });
+            let error = failure(origin, status, said);
+            Err(NotCreated::Broken(format!("{error}, while it made an instance")))
+        }
+    }
+}
+
+/// What a plugin says about its settings: JSON with a path, or a sentence.
+fn settings_error(origin: &str, text: &str) -> SettingsError {
+    match serde_json::from_str::<ErrorBody>(text) {
+        Ok(body) if !body.message.is_empty() => body.into_settings_error(),
+        _ if text.is_empty() => SettingsError::at(
+            Vec::new(),
+            format!("the plugin `{origin}` refuses the settings and does not say why"),
+        ),
+        _ => SettingsError::at(Vec::new(), text),
+    }
+}

@@ -1,0 +1,10 @@
+//! Libraries that do what they should, and libraries that do not: every failure has a typed error, and the program goes on.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may end")]
+
+#[path = "library/files.rs"]
+mod files;
+#[path = "library/calls.rs"]
+mod calls;
+#[path = "library/built.rs"]
+mod built;
