@@ -7,7 +7,10 @@
 //! Authors of adapters in Rust never see this module: [`export_plugin!`](crate::export_plugin) hides it.
 
 #![allow(unsafe_code)]
-#![allow(clippy::missing_safety_doc, reason = "the rules of the header are the contract of every function type")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "the rules of the header are the contract of every function type"
+)]
 
 use std::ffi::c_void;
 use std::marker::PhantomData;

@@ -133,6 +133,9 @@ pub fn check_answer(question: &Question, samples: &[Answer]) -> Vec<String> {
             if values.len() != question.arity() {
                 wrong.push(format!("part `{name}` holds {} values", values.len()));
             }
+            if values.iter().any(|value| !value.is_finite()) {
+                wrong.push(format!("part `{name}` holds a number that is not finite"));
+            }
         }
     }
     wrong

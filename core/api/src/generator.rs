@@ -77,11 +77,28 @@ pub enum Finish {
 pub struct Token {
     /// The token's text, spaces included.
     pub text: String,
-    /// Natural logarithm of its probability, at most 0.
+    /// Natural logarithm of its probability, at most 0. In JSON `null` is minus infinity.
+    #[serde(deserialize_with = "logprob")]
     pub logprob: f64,
     /// Texts and their log-probabilities in its place, each text once: the labels asked for as far as the backend can
     /// tell, and what else it lists (for many servers the 20 likeliest tokens). May hold the token itself.
+    #[serde(deserialize_with = "logprobs")]
     pub others: Vec<(String, f64)>,
+}
+
+/// JSON has no infinities: the logarithm of nothing is written as `null`.
+fn logprob<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NEG_INFINITY))
+}
+
+fn logprobs<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, f64)>, D::Error> {
+    let pairs: Vec<(String, Option<f64>)> = Vec::deserialize(deserializer)?;
+    Ok(pairs
+        .into_iter()
+        .map(|(text, number)| (text, number.unwrap_or(f64::NEG_INFINITY)))
+        .collect())
 }
 
 /// One sample of a reply.
@@ -167,6 +184,11 @@ pub trait Generator: Send + Sync {
 
     /// One result per prompt, in the order asked.
     async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>>;
+
+    /// Makes ready what is heavy, as [`RewardSource::open`](crate::RewardSource::open) does.
+    async fn open(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
 
     /// Gives back what is heavy, as [`RewardSource::close`](crate::RewardSource::close) does.
     async fn close(&self) {}

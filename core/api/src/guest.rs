@@ -6,7 +6,10 @@
 //! host's thread that called; with it, on a runtime of the plugin's own, so that `tokio::spawn` and clients built on tokio work.
 
 #![allow(unsafe_code)]
-#![allow(clippy::missing_safety_doc, reason = "called by the host alone, by the rules of the header")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "called by the host alone, by the rules of the header"
+)]
 
 mod component;
 mod drive;
@@ -64,6 +67,8 @@ macro_rules! export_plugin {
         };
     };
 }
+
+pub use score::cancelled;
 
 /// The host of this plugin.
 static HOST: OnceLock<&'static Host> = OnceLock::new();
@@ -194,21 +199,28 @@ unsafe fn write_json(sink: *const Sink, value: &impl Serialize) {
     }
 }
 
-/// What a synchronous call comes to: its reply, or an error with its status.
-enum Failed {
-    Error(i32, ErrorBody),
+/// Why a synchronous call has no reply: its status, and what is said.
+struct Failed {
+    status: i32,
+    body: Box<ErrorBody>,
+}
+
+impl Failed {
+    fn of(status: i32, body: ErrorBody) -> Self {
+        Self { status, body: Box::new(body) }
+    }
 }
 
 impl From<SourceError> for Failed {
     fn from(error: SourceError) -> Self {
-        Failed::Error(code(&error), ErrorBody::from(&error))
+        Failed::of(code(&error), ErrorBody::from(&error))
     }
 }
 
 impl From<serde_json::Error> for Failed {
     fn from(cause: serde_json::Error) -> Self {
         let body = ErrorBody::of("broken", format!("the request cannot be read: {cause}"));
-        Failed::Error(abi::E_PROTOCOL, body)
+        Failed::of(abi::E_PROTOCOL, body)
     }
 }
 
@@ -224,7 +236,7 @@ unsafe fn answer<R: Serialize>(
             unsafe { write_json(reply, &value) };
             abi::OK
         }
-        Ok(Err(Failed::Error(status, body))) => {
+        Ok(Err(Failed { status, body })) => {
             unsafe { write_json(err, &body) };
             status
         }
@@ -249,7 +261,7 @@ unsafe fn create<T>(
             true => Value::Object(serde_json::Map::new()),
             false => serde_json::from_slice(&settings)?,
         };
-        build(settings).map_err(|error| Failed::Error(abi::E_CONFIG, ErrorBody::from(error)))
+        build(settings).map_err(|error| Failed::of(abi::E_CONFIG, ErrorBody::from(error)))
     };
     let mut instance = None;
     let keep = || {

@@ -214,6 +214,13 @@ pub trait RewardSource: Send + Sync {
     /// Every answer holds one score per candidate in the order shown, or an abstention.
     async fn score(&self, batch: &[Question]) -> Answers;
 
+    /// Makes ready what is heavy (weights, devices, processes), before the first question and after every
+    /// [`close`](RewardSource::close). May take as long as it takes: it counts in no call's timeout. A source that is asked
+    /// without it makes itself ready then.
+    async fn open(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// Gives back what is heavy (weights, devices, processes): nothing is asked for a while. Called when no call is under
     /// way; the next one opens again what it needs.
     async fn close(&self) {}

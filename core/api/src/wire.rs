@@ -18,6 +18,11 @@ use crate::suite::{
     Aggregate, Contest, Grade, Guess, Order, Published, Rules, Standing, SuiteCard, Tree,
 };
 
+/// The most questions in one call of a plugin, whatever it declares.
+const MOST_BATCH: usize = 65_536;
+/// The most calls of a plugin at the same time, whatever it declares: each may take a thread.
+const MOST_IN_FLIGHT: usize = 1024;
+
 /// What a component with certain settings is. Absent keys have the defaults of `docs/plugin-protocol.md`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -82,8 +87,8 @@ impl Declares {
     /// The limits; `batch` is the default where none is declared.
     pub fn limits(&self, batch: usize) -> Limits {
         Limits {
-            batch: self.batch.unwrap_or(batch).max(1),
-            in_flight: self.in_flight.unwrap_or(1).max(1),
+            batch: self.batch.unwrap_or(batch).clamp(1, MOST_BATCH),
+            in_flight: self.in_flight.unwrap_or(1).clamp(1, MOST_IN_FLIGHT),
             lane: self.lane.clone(),
         }
     }

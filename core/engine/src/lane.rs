@@ -44,7 +44,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Adds what an answer cost.
     pub(crate) fn spend(&self, usage: &Usage) {
-        let tokens = usage.input_tokens.unwrap_or(0) + usage.output_tokens.unwrap_or(0);
+        let tokens =
+            usage.input_tokens.unwrap_or(0).saturating_add(usage.output_tokens.unwrap_or(0));
         self.tokens.fetch_add(tokens, Ordering::Relaxed);
         let micro_usd = (usage.usd.unwrap_or(0.0) * 1e6).round() as u64;
         self.micro_usd.fetch_add(micro_usd, Ordering::Relaxed);

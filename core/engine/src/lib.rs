@@ -17,6 +17,7 @@ pub mod event;
 pub mod fault;
 pub mod lane;
 pub mod measure;
+mod opening;
 pub mod panel;
 pub mod plan;
 pub mod present;

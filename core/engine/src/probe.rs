@@ -21,6 +21,7 @@ use tribunal_api::{Question, Reads, RewardSource, Scale, SelfCheck, SourceError,
 use crate::closing::Closing;
 use crate::digest::Digest;
 use crate::event::{Event, Reporter};
+use crate::opening;
 use crate::plan::{Calls, PlannedSource};
 use crate::ready::Ready;
 use ask::AtOnce;
@@ -153,6 +154,9 @@ pub async fn probe_all(
 /// When the source does not answer.
 pub async fn probe_planned(ready: &Ready, place: usize) -> Result<Verdict, ProbeFailure> {
     let planned = &ready.plan.sources[place];
+    opening::open(&planned.source, &planned.generators, &planned.own_calls()).await.map_err(
+        |error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error },
+    )?;
     check(&planned.source, &planned.own_calls(), || longest::longest(ready, place))
         .await
         .map_err(|error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error })

@@ -1,6 +1,7 @@
 //! A plan made ready: items read, protocols settled, sources identified, everything that a run folder keeps.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tribunal_api::{Identity, SourceError};
 
@@ -254,10 +255,12 @@ fn stored_source(source: &PlannedSource, identity: Identity) -> StoredSource {
 /// Who a source says it is, after the retries that its recipe allows.
 pub(crate) async fn identify(source: &PlannedSource) -> Result<Identity, SourceError> {
     let calls = &source.calls;
+    // Plugins keep a deadline of their own for it (`start-within`): digests of large weights take longer than a call.
+    let within = if source.plugin.is_some() { Duration::from_secs(86_400) } else { calls.timeout };
     let call = |_: std::borrow::Cow<'_, [()]>| async {
-        match tokio::time::timeout(calls.timeout, source.source.identify()).await {
+        match tokio::time::timeout(within, source.source.identify()).await {
             Ok(answer) => Ok(vec![answer]),
-            Err(_) => Err(lane::timed_out(calls.timeout)),
+            Err(_) => Err(lane::timed_out(within)),
         }
     };
     lane::retry(calls, &[()], call).await.pop().expect("one entry has one result")

@@ -18,8 +18,6 @@ mod start;
 mod suite;
 mod tail;
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -57,7 +55,8 @@ struct Carrier {
 pub(crate) fn load(spec: &Spec, registry: &mut Registry) -> Result<Plugin, LoadError> {
     let origin: Arc<str> = Arc::from(spec.origin.to_string());
     let digest = match &spec.origin {
-        Origin::Library(path) => Some(digest(path)?),
+        // What is wrong with the file is said in the words of files, and before anything is started.
+        Origin::Library(path) => Some(crate::library::inspect(path)?.digest),
         Origin::Command { .. } => None,
     };
     let launch =
@@ -84,15 +83,6 @@ pub(crate) fn load(spec: &Spec, registry: &mut Registry) -> Result<Plugin, LoadE
         warnings: Vec::new(),
         failures,
     })
-}
-
-fn digest(path: &Path) -> Result<String, LoadError> {
-    let read = || {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(path)?)?;
-        Ok(hasher.finalize().to_hex().to_string())
-    };
-    read().map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
 }
 
 #[derive(Deserialize)]

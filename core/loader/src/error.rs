@@ -53,7 +53,9 @@ pub enum LoadError {
         found: [u8; 8],
     },
     /// Another major version of the boundary or protocol.
-    #[error("`{origin}` (built with {sdk}) speaks version {theirs}.x of the plugin boundary, and this program speaks {ours}.x")]
+    #[error(
+        "`{origin}` (built with {sdk}) speaks version {theirs}.x of the plugin boundary, and this program speaks {ours}.x"
+    )]
     Major {
         /// The plugin.
         origin: String,
@@ -65,7 +67,9 @@ pub enum LoadError {
         ours: u16,
     },
     /// The plugin needs functions that this host does not have.
-    #[error("`{origin}` (built with {sdk}) needs version {major}.{needs} of the plugin boundary, and this program has {major}.{have}")]
+    #[error(
+        "`{origin}` (built with {sdk}) needs version {major}.{needs} of the plugin boundary, and this program has {major}.{have}"
+    )]
     Minor {
         /// The plugin.
         origin: String,

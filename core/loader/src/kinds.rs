@@ -10,7 +10,7 @@ use crate::LoadError;
 /// Longest settings schema, in bytes.
 const MOST_SCHEMA: usize = 1 << 20;
 /// Most kinds of one plugin.
-const MOST_KINDS: usize = 1000;
+pub(crate) const MOST_KINDS: usize = 1000;
 
 /// What a plugin did wrong when instances were made at planning, other than refusing settings.
 #[derive(Clone, Debug, Default)]
@@ -51,15 +51,19 @@ pub(crate) fn register(
         return Err(broken("it offers no kinds".to_owned()));
     }
     if kinds.len() > MOST_KINDS {
-        return Err(broken(format!("it offers {} kinds, at most {MOST_KINDS} can be", kinds.len())));
+        return Err(broken(format!(
+            "it offers {} kinds, at most {MOST_KINDS} can be",
+            kinds.len()
+        )));
     }
     let mut extended = registry.clone();
     let mut names = Vec::new();
     for kind in kinds {
         let component = kind.build.component();
         check_name(component, &kind.name).map_err(&broken)?;
-        let schema = read_schema(kind.schema)
-            .map_err(|what| broken(format!("the schema of the {component} kind `{}` {what}", kind.name)))?;
+        let schema = read_schema(kind.schema).map_err(|what| {
+            broken(format!("the schema of the {component} kind `{}` {what}", kind.name))
+        })?;
         let name = kind.name.clone();
         if names.contains(&(component, name.clone())) {
             return Err(broken(format!("it offers the {component} kind `{name}` twice")));
@@ -83,7 +87,8 @@ pub(crate) fn register(
 }
 
 fn check_name(component: Component, name: &str) -> Result<(), String> {
-    let good = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || matches!(one, '.' | '-');
+    let good =
+        |one: char| one.is_ascii_lowercase() || one.is_ascii_digit() || matches!(one, '.' | '-');
     if name.is_empty() || name.len() > 100 || !name.chars().all(good) {
         return Err(format!(
             "the {component} kind `{}` has a name of other than lower case letters, digits, `.` and `-`",

@@ -10,23 +10,32 @@ mod job;
 mod source;
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, c_void};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
-use tribunal_api::abi::{self, Host, Sink, Str};
+use tribunal_api::abi::{self, Host, Str};
 use tribunal_api::{
     Generator, LoadedBuild, Registry, RewardSource, SelfCheck, SettingsError, Suite,
 };
 
-use crate::kinds::{Failures, Kind, register};
+use crate::kinds::{Failures, Kind, MOST_KINDS, register};
 use crate::{LoadError, Plugin, Spec};
 use component::LibraryGenerator;
 pub use file::{FileReport, inspect};
-use instance::{Blueprint, Functions, NotCreated};
+use instance::{Blueprint, Create, Functions, NotCreated};
 pub(crate) use job::given_up;
 use source::LibrarySource;
+
+/// What went wrong in libraries while instances were made, those of all plugins together.
+static FAILURES: LazyLock<Failures> = LazyLock::new(Failures::default);
+
+/// True when this is what a library did wrong, rather than a fault of its settings.
+pub(crate) fn is_failure(message: &str) -> bool {
+    FAILURES.list().iter().any(|failure| failure == message)
+}
 
 /// Which file a path leads to, whatever the path.
 type FileKey = (u64, u64);
@@ -54,7 +63,7 @@ pub(crate) fn load(path: &Path, spec: &Spec, registry: &mut Registry) -> Result<
     open.insert(key, origin.clone());
     drop(open);
     let host = host::host_for(origin.clone(), spec.log.clone());
-    let tables = enter(entry, host, &origin)?;
+    let tables = enter(entry, host, &origin, spec.start_within)?;
     let failures = Failures::default();
     let digest: Arc<str> = Arc::from(report.digest.as_str());
     let maker = Maker { origin: origin.clone(), host, spec, digest, failures: failures.clone() };
@@ -100,10 +109,7 @@ fn open_library(path: &Path) -> Result<abi::EntryFn, LoadError> {
     let failed = |error: libloading::Error| {
         // What the loader says is the cause of libloading's error.
         let said = std::error::Error::source(&error).map(ToString::to_string);
-        LoadError::Open {
-            path: path.to_owned(),
-            cause: said.unwrap_or_else(|| error.to_string()),
-        }
+        LoadError::Open { path: path.to_owned(), cause: said.unwrap_or_else(|| error.to_string()) }
     };
     let name: &OsStr = path.as_os_str();
     #[cfg(unix)]
@@ -136,16 +142,23 @@ struct Tables {
 }
 
 /// Calls the entry on a plain thread and reads the tables that it hands out.
-fn enter(entry: abi::EntryFn, host: &'static Host, origin: &str) -> Result<Tables, LoadError> {
+fn enter(
+    entry: abi::EntryFn,
+    host: &'static Host,
+    origin: &str,
+    within: Duration,
+) -> Result<Tables, LoadError> {
     let broken = |what: String| LoadError::Broken { origin: origin.to_owned(), what };
-    let called = std::thread::spawn(move || {
+    let (sender, called) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
         let mut plugin: *const abi::Plugin = std::ptr::null();
         // SAFETY: the entry of a plugin of our major, called once.
         let status = unsafe { entry(host, &mut plugin) };
-        (status, plugin.expose_provenance())
+        let _ = sender.send((status, plugin.expose_provenance()));
     });
-    let (status, plugin) =
-        called.join().map_err(|_| broken("its entry did not return".to_owned()))?;
+    let (status, plugin) = called
+        .recv_timeout(within)
+        .map_err(|_| broken(format!("its entry did not return within {within:?}")))?;
     if status != abi::OK {
         return Err(broken(format!("its entry returned status {status}")));
     }
@@ -153,13 +166,15 @@ fn enter(entry: abi::EntryFn, host: &'static Host, origin: &str) -> Result<Table
     // SAFETY: tables are read-only and live as long as the program; sizes are checked before any other field is read.
     unsafe {
         if plugin.is_null() || ((*plugin).size as usize) < size_of::<abi::Plugin>() {
-            return Err(broken("its entry handed out no table, or one that is too small".to_owned()));
+            return Err(broken(
+                "its entry handed out no table, or one that is too small".to_owned(),
+            ));
         }
         let plugin = &*plugin;
-        let sources = tables(plugin.sources, plugin.n_sources, |table| table.size, size_of::<abi::Source>());
+        let sources = tables(plugin.sources, plugin.n_sources, size_of::<abi::Source>());
         let generators =
-            tables(plugin.generators, plugin.n_generators, |table| table.size, size_of::<abi::Generator>());
-        let suites = tables(plugin.suites, plugin.n_suites, |table| table.size, size_of::<abi::Suite>());
+            tables(plugin.generators, plugin.n_generators, size_of::<abi::Generator>());
+        let suites = tables(plugin.suites, plugin.n_suites, size_of::<abi::Suite>());
         Ok(Tables {
             name: plugin.name.lossy(),
             version: plugin.version.lossy(),
@@ -174,14 +189,16 @@ fn enter(entry: abi::EntryFn, host: &'static Host, origin: &str) -> Result<Table
 unsafe fn tables<T>(
     list: *const *const T,
     count: usize,
-    size: impl Fn(&T) -> u32,
     least: usize,
 ) -> Result<Vec<&'static T>, String> {
     if count == 0 {
         return Ok(Vec::new());
     }
-    if list.is_null() || count > 1000 {
+    if list.is_null() {
         return Err(format!("tables: {count} are promised, and there is no list of them"));
+    }
+    if count > MOST_KINDS {
+        return Err(format!("tables: {count} are promised, at most {MOST_KINDS} can be"));
     }
     (0..count)
         .map(|place| {
@@ -190,11 +207,12 @@ unsafe fn tables<T>(
             if table.is_null() {
                 return Err(format!("table {place} is missing"));
             }
-            // SAFETY: not null, and every table begins with its size.
-            let table = unsafe { &*table };
-            match (size(table) as usize) < least {
-                true => Err(format!("table {place} holds {} bytes, {least} are needed", size(table))),
-                false => Ok(table),
+            // SAFETY: not null, and every table begins with its size; nothing else is read before it is known.
+            let size = unsafe { table.cast::<u32>().read() } as usize;
+            match size < least {
+                true => Err(format!("table {place} holds {size} bytes, {least} are needed")),
+                // SAFETY: large enough, and it lives as long as the program.
+                false => Ok(unsafe { &*table }),
             }
         })
         .collect()
@@ -216,6 +234,7 @@ impl Maker<'_> {
             functions,
             settings: Arc::from("{}"),
             start_within: self.spec.start_within,
+            load_within: self.spec.load_within,
             cancel_within: self.spec.cancel_within,
         }
     }
@@ -252,17 +271,18 @@ fn source_kind(table: &'static abi::Source, maker: &Maker<'_>) -> Result<Kind, L
     let destroy = table.destroy.ok_or_else(|| missing("destroy"))?;
     table.identify.ok_or_else(|| missing("identify"))?;
     table.score.ok_or_else(|| missing("score"))?;
-    let functions = Functions { create: creator(table, create, maker.host), destroy, cancel: table.cancel };
+    let functions =
+        Functions { create: creator(table, create, maker.host), destroy, cancel: table.cancel };
     let blueprint = maker.blueprint(functions);
     let (digest, failures) = (maker.digest.clone(), maker.failures.clone());
     let build = move |settings: Value| {
         let blueprint = Blueprint { settings: settings.to_string().into(), ..blueprint.clone() };
         let source = LibrarySource::new(table, blueprint, digest.clone());
-        let source: Arc<dyn RewardSource> = Arc::new(source.map_err(|error| refused(error, &failures))?);
+        let source: Arc<dyn RewardSource> =
+            Arc::new(source.map_err(|error| refused(error, &failures))?);
         Ok(source)
     };
-    let self_check =
-        if table.no_self_check != 0 { SelfCheck::Skip } else { SelfCheck::KnownPairs };
+    let self_check = if table.no_self_check != 0 { SelfCheck::Skip } else { SelfCheck::KnownPairs };
     let texts = [table.summary, table.version, table.example, table.schema];
     Ok(kind(name, texts, self_check, LoadedBuild::Source(Arc::new(move |value, _| build(value)))))
 }
@@ -274,7 +294,8 @@ fn generator_kind(table: &'static abi::Generator, maker: &Maker<'_>) -> Result<K
     let create = table.create.ok_or_else(|| missing("create"))?;
     let destroy = table.destroy.ok_or_else(|| missing("destroy"))?;
     let call = table.call.ok_or_else(|| missing("call"))?;
-    let functions = Functions { create: creator(table, create, maker.host), destroy, cancel: table.cancel };
+    let functions =
+        Functions { create: creator(table, create, maker.host), destroy, cancel: table.cancel };
     let blueprint = maker.blueprint(functions);
     let (digest, failures) = (maker.digest.clone(), maker.failures.clone());
     let build = move |settings: Value| {
@@ -311,11 +332,7 @@ fn suite_kind(table: &'static abi::Suite, maker: &Maker<'_>) -> Result<Kind, Loa
 }
 
 /// A table's `create`, without the table's type.
-fn creator<T: Sync>(
-    table: &'static T,
-    create: abi::CreateFn<T>,
-    host: &'static Host,
-) -> Arc<dyn Fn(Str<'_>, *mut *mut c_void, *const Sink) -> i32 + Send + Sync> {
+fn creator<T: Sync>(table: &'static T, create: abi::CreateFn<T>, host: &'static Host) -> Create {
     // SAFETY: table and host live as long as the program, the rest during the call.
     Arc::new(move |settings, this, err| unsafe { create(table, host, settings, this, err) })
 }
@@ -332,8 +349,8 @@ fn refused(error: NotCreated, failures: &Failures) -> SettingsError {
         NotCreated::Settings(error) => error,
         NotCreated::Broken(message) => {
             failures.add(&message);
+            FAILURES.add(&message);
             SettingsError::at(Vec::new(), message)
         }
     }
 }
-

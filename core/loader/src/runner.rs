@@ -20,6 +20,8 @@ use crate::spec::{Origin, Spec};
 const NOT_LOADED: i32 = 5;
 /// The exit code when the host says what is no request.
 const CONFUSED: i32 = 70;
+/// Longest wait for components that are being destroyed when the session ends: less than the host waits for our end.
+const CLOSING: Duration = Duration::from_millis(1500);
 /// In a child it is the host that gives up and ends all of it, so the library is never given up here.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
 
@@ -47,7 +49,8 @@ pub fn run(library: &Path) -> i32 {
         }
     };
     let mut spec = Spec::new(Origin::Library(library.to_owned()));
-    spec.cancel_within = NEVER;
+    // The host keeps all deadlines, by the recipe.
+    (spec.start_within, spec.load_within, spec.cancel_within) = (NEVER, NEVER, NEVER);
     spec.log = Arc::new(|level, _, line| {
         // Nobody reads it any longer when standard error is closed.
         let _ = writeln!(io::stderr(), "{}: {line}", format!("{level:?}").to_lowercase());
@@ -85,6 +88,8 @@ pub fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
     let session = Session::new(registry, Box::new(output), given_up, runtime.handle().clone());
     let result = session.read(&about, BufReader::with_capacity(64 << 10, input));
+    // The host says `destroy` and `shutdown` in one breath: what is heavy is given back first.
+    runtime.block_on(session.destroyed(CLOSING));
     // A call that hangs must not keep the process from ending.
     runtime.shutdown_background();
     result

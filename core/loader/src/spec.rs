@@ -56,6 +56,8 @@ pub struct Spec {
     pub replicas: usize,
     /// Longest wait for the greeting, and for `check`, `create` and `identify`.
     pub start_within: Duration,
+    /// Longest wait until weights are loaded.
+    pub load_within: Duration,
     /// Grace between a cancelled call and the end of the child, or giving up the thread of a library.
     pub cancel_within: Duration,
     /// How often a child is started again without an answer in between.
@@ -76,6 +78,7 @@ impl Spec {
             isolate: false,
             replicas: 1,
             start_within: Duration::from_secs(60),
+            load_within: Duration::from_secs(1800),
             cancel_within: Duration::from_secs(5),
             restarts: 3,
             env: BTreeMap::new(),

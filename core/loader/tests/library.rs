@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may end")]
 
-#[path = "library/files.rs"]
-mod files;
-#[path = "library/calls.rs"]
-mod calls;
 #[path = "library/built.rs"]
 mod built;
+#[path = "library/calls.rs"]
+mod calls;
+#[path = "library/files.rs"]
+mod files;

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tribunal_api::registry::NoGenerators;
 use tribunal_api::{
-    Answer, Prompt, Question, Reads, Readout, Reason, Registry, RewardSource, Rules, Sampling,
+    Answer, Prompt, Question, Readout, Reads, Reason, Registry, RewardSource, Rules, Sampling,
     SourceError, Turn, conformance,
 };
 use tribunal_loader::{Origin, Plugin, Spec};
@@ -30,7 +30,9 @@ fn built(package: &str) -> PathBuf {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["reason"] == "compiler-artifact")
         .filter(|message| {
-            message["target"]["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
+            message["target"]["kind"]
+                .as_array()
+                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"))
         })
         .flat_map(|message| message["filenames"].as_array().cloned().unwrap_or_default())
         .filter_map(|name| name.as_str().map(PathBuf::from))
@@ -80,9 +82,10 @@ async fn what_a_source_declares_and_answers_arrives_whole() {
     assert_eq!((source.arity().least, source.arity().most), (2, 2));
     assert_eq!((source.reads(), source.draws()), (Reads::Subset, true));
     assert_eq!((source.limits().batch, source.limits().in_flight), (4, 3));
-    let question = Question::new(vec![Turn::user("a"), Turn::assistant("b")], ["x".into(), "four".into()])
-        .with_subset("topic".into())
-        .with_seeds([11, 22, 33]);
+    let question =
+        Question::new(vec![Turn::user("a"), Turn::assistant("b")], ["x".into(), "four".into()])
+            .with_subset("topic".into())
+            .with_seeds([11, 22, 33]);
     let samples = source.score(&[question]).await.into_vec().remove(0).unwrap();
     let scores: Vec<Vec<f64>> = samples
         .iter()
@@ -104,8 +107,12 @@ async fn errors_keep_their_kind() {
         assert_eq!(name(how).await, how);
     }
     let abstained = ask("abstains").await.unwrap().remove(0);
-    assert!(matches!(abstained.readout, Readout::Abstained(said) if said.reason == Reason::TooLong && said.note == "8 tokens over"));
-    for (how, text) in [("too-few", "1 questions, 0 answers"), ("too-few-scores", "1 candidates, 0 scores")] {
+    assert!(
+        matches!(abstained.readout, Readout::Abstained(said) if said.reason == Reason::TooLong && said.note == "8 tokens over")
+    );
+    for (how, text) in
+        [("too-few", "1 questions, 0 answers"), ("too-few-scores", "1 candidates, 0 scores")]
+    {
         let error = ask(how).await.unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }
@@ -118,9 +125,13 @@ async fn panics_are_errors_with_their_text() {
         ("panic-bomb", "it panicked: without a message"),
     ] {
         let error = ask(how).await.unwrap_err();
-        assert!(matches!(&error, SourceError::Broken { message } if message.contains(text)), "{error:?}");
+        assert!(
+            matches!(&error, SourceError::Broken { message } if message.contains(text)),
+            "{error:?}"
+        );
     }
-    let create = faulty().0.build_source("rust.faulty", json!({ "how": "panic-create" }), &NoGenerators);
+    let create =
+        faulty().0.build_source("rust.faulty", json!({ "how": "panic-create" }), &NoGenerators);
     assert!(create.err().unwrap().message.contains("it panicked: no weights today"));
     assert!(faulty().1.failures().iter().any(|failure| failure.contains("no weights today")));
     let who = source(json!({ "how": "panic-identify" })).identify().await.unwrap_err();
@@ -131,9 +142,25 @@ async fn panics_are_errors_with_their_text() {
     assert!(source.score(&[Question::of_text("?", &["x"])]).await.into_vec()[0].is_ok());
 }
 
+#[tokio::test]
+async fn a_call_that_asks_whether_it_is_cancelled_ends() {
+    let source = source(json!({ "how": "polite" }));
+    let question = [Question::of_text("?", &["x"])];
+    for _ in 0..4 {
+        // One more than the calls that it admits at once: each must end for the next to begin.
+        let asked =
+            tokio::time::timeout(std::time::Duration::from_millis(50), source.score(&question));
+        assert!(asked.await.is_err());
+    }
+    let started = std::time::Instant::now();
+    source.close().await;
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "all calls have ended");
+}
+
 #[test]
 fn a_refused_setting_keeps_its_path() {
-    let refused = faulty().0.build_source("rust.faulty", json!({ "how": "refused" }), &NoGenerators);
+    let refused =
+        faulty().0.build_source("rust.faulty", json!({ "how": "refused" }), &NoGenerators);
     let error = refused.err().unwrap();
     assert_eq!(tribunal_api::settings::dotted(&error.path), "how");
     assert_eq!((error.known.len(), error.hint.as_deref()), (2, Some("use `nan`")));
@@ -157,10 +184,14 @@ async fn a_generator_crosses_the_boundary() {
     assert_eq!(echo.limits().lane.as_deref(), Some("echo"));
     assert!(echo.identify().await.unwrap().fingerprint.starts_with("1 library "));
     let completions = echo.generate(&[prompt("one", &[1]), prompt("two", &[1, 2])]).await;
-    let texts: Vec<usize> = completions.iter().map(|one| one.as_ref().unwrap().texts.len()).collect();
+    let texts: Vec<usize> =
+        completions.iter().map(|one| one.as_ref().unwrap().texts.len()).collect();
     assert_eq!(texts, [1, 2]);
     assert_eq!(completions[1].as_ref().unwrap().texts[1].text, "two");
-    assert_eq!(build("rejected").generate(&[prompt("x", &[1])]).await[0].as_ref().unwrap_err().name(), "rejected");
+    assert_eq!(
+        build("rejected").generate(&[prompt("x", &[1])]).await[0].as_ref().unwrap_err().name(),
+        "rejected"
+    );
     let panicked = build("panic").generate(&[prompt("x", &[1])]).await.remove(0).unwrap_err();
     assert!(panicked.to_string().contains("it panicked: no words"), "{panicked}");
     echo.close().await;
@@ -180,7 +211,10 @@ fn a_suite_crosses_the_boundary_and_grades_itself() {
     assert_eq!(suite.grade(item, &tie, &Rules::default())[0].credit, 0.5);
     assert!(suite.fault().is_none());
     let unreadable = build("unreadable").items().unwrap_err();
-    assert!(unreadable.message.contains("`/data/x.jsonl`: line 3 is cut off; get it again"), "{unreadable:?}");
+    assert!(
+        unreadable.message.contains("`/data/x.jsonl`: line 3 is cut off; get it again"),
+        "{unreadable:?}"
+    );
     let panics = build("panic-grade");
     assert!(panics.grade(item, &tie, &Rules::default()).is_empty());
     assert!(panics.fault().unwrap().message.contains("it panicked: no grades today"));

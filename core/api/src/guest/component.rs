@@ -97,6 +97,10 @@ unsafe extern "C" fn call_generator(
             let completions = results.into_iter().map(CompletionBody::of).collect();
             Ok(serde_json::to_value(Completions { completions })?)
         }
+        "load" => {
+            block_on(generator.open())?;
+            Ok(json!({}))
+        }
         "inspect" => {
             let InspectRequest { prompt } = serde_json::from_slice(request)?;
             Ok(json!({ "inspection": block_on(generator.inspect(&prompt))? }))

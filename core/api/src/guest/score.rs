@@ -136,12 +136,45 @@ unsafe extern "C" fn call(
             let seen = block_on(source.inspect(&Question::new(turns, candidates)))?;
             Ok(serde_json::json!({ "inspection": seen }))
         }
+        "load" => {
+            block_on(source.open())?;
+            Ok(serde_json::json!({}))
+        }
         _ => Err(Failed::from(SourceError::Rejected {
             message: format!("there is no method `{method}`"),
         })),
     };
     // SAFETY: as above.
     unsafe { answer(reply, err, work) }
+}
+
+thread_local! {
+    /// The job that this thread works on.
+    static CURRENT: std::cell::Cell<*mut Job> = const { std::cell::Cell::new(std::ptr::null_mut()) };
+}
+
+/// Marks the job of a call while it runs on this thread.
+struct Current;
+
+impl Current {
+    fn enter(job: *mut Job) -> Self {
+        CURRENT.set(job);
+        Self
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(std::ptr::null_mut());
+    }
+}
+
+/// True when nobody waits for the call that runs on this thread any longer: ask it in long loops of a source, and end.
+/// Always false on other threads, such as those that the source starts itself.
+pub fn cancelled() -> bool {
+    let job = CURRENT.get();
+    // SAFETY: the job is open while it is current; the host's function may be called from any thread.
+    !job.is_null() && host().cancelled.is_some_and(|cancelled| unsafe { cancelled(job) } != 0)
 }
 
 /// What a call writes to: it may cross to another thread.
@@ -163,6 +196,7 @@ unsafe extern "C" fn score(
     job: *mut Job,
 ) -> i32 {
     let place = Place { out, n_out, job };
+    let _current = Current::enter(job);
     // SAFETY: pointers of the host, valid during the call.
     let (instance, questions) = unsafe { (instance(this), owned(&*batch)) };
     let status = guarded(|| ask(instance, questions, place));
@@ -197,7 +231,12 @@ fn ask(instance: &Instance, questions: Vec<Question>, place: Place) -> i32 {
     let task = task::Task { asked: Some(asked), end: task::End(place) };
     let mut tasks = instance.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     tasks.retain(|_, handle| !handle.is_finished());
-    tasks.insert(place.job as usize, runtime.spawn(task).abort_handle());
+    let handle = runtime.spawn(task).abort_handle();
+    if cancelled() {
+        // It was cancelled before there was a task to abort.
+        handle.abort();
+    }
+    tasks.insert(place.job as usize, handle);
     abi::PENDING
 }
 
@@ -205,7 +244,8 @@ fn ask(instance: &Instance, questions: Vec<Question>, place: Place) -> i32 {
 unsafe extern "C" fn cancel(this: *mut c_void, job: *mut Job) {
     // SAFETY: a pointer of the host, valid during the call.
     let tasks = unsafe { &instance(this).tasks };
-    let task = tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(job as usize));
+    let task =
+        tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(job as usize));
     if let Some(task) = task {
         task.abort();
     }
@@ -257,6 +297,7 @@ mod task {
         fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
             let Some(mut asked) = self.asked.take() else { return Poll::Ready(()) };
             let place = self.end.0;
+            let _current = super::Current::enter(place.job);
             match guarded(|| asked.as_mut().poll(context)) {
                 Ok(Poll::Pending) => {
                     self.asked = Some(asked);
@@ -287,7 +328,9 @@ unsafe fn owned(batch: &Batch) -> Vec<Question> {
             let question = &*batch.questions.byte_add(at).cast::<abi::Question<'_>>();
             let turns = || {
                 let turns = slice(question.turns, question.n_turns).iter();
-                turns.map(|turn| Turn { role: role(turn.role), content: turn.content.lossy() }).collect()
+                turns
+                    .map(|turn| Turn { role: role(turn.role), content: turn.content.lossy() })
+                    .collect()
             };
             let prompt = prompts.entry(question.turns).or_insert_with(turns).clone();
             let candidates: Vec<Arc<str>> = match question.candidates.is_null() {
@@ -384,7 +427,8 @@ fn say_answer(place: Place, question: usize, sample: usize, first: usize, answer
     let (host, job) = (host(), place.job);
     match &answer.readout {
         Readout::Scores(scores) => {
-            for (offset, score) in scores.iter().enumerate().take(place.n_out.saturating_sub(first)) {
+            for (offset, score) in scores.iter().enumerate().take(place.n_out.saturating_sub(first))
+            {
                 // SAFETY: within the host's buffer of `n_out` numbers, which is ours until the job ends.
                 unsafe { *place.out.add(first + offset) = score.value() };
             }

@@ -117,6 +117,10 @@ impl Generator for LanedGenerator {
         results
     }
 
+    async fn open(&self) -> Result<(), SourceError> {
+        self.inner.open().await
+    }
+
     async fn close(&self) {
         self.inner.close().await;
     }

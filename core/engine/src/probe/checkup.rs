@@ -8,6 +8,7 @@ use super::ask::{self, AtOnce};
 use super::longest;
 use super::{ProbeFailure, Verdict, is_checked, probe_planned};
 use crate::ask as questions;
+use crate::opening;
 use crate::ready::{self, Ready};
 
 /// What was seen of a source.
@@ -47,6 +48,9 @@ pub async fn checkup(ready: &Ready, place: usize) -> Result<Checkup, ProbeFailur
     let unanswered =
         |error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error };
     let identity = ready::identify(planned).await.map_err(unanswered)?;
+    opening::open(&planned.source, &planned.generators, &planned.own_calls())
+        .await
+        .map_err(unanswered)?;
     let item = match example(ready, place) {
         None => None,
         Some((suite, case, question)) => {

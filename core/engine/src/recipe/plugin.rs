@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The keys of a `[[plugin]]`, in the order to print.
-pub const PLUGIN_KEYS: [&str; 9] = [
+pub const PLUGIN_KEYS: [&str; 10] = [
     "library",
     "command",
     "folder",
     "isolate",
     "replicas",
     "start-within",
+    "load-within",
     "cancel-within",
     "restarts",
     "env",
@@ -38,6 +39,8 @@ pub struct Plugin {
     pub replicas: u32,
     /// Longest wait until it has said what it holds, above zero (default one minute).
     pub start_within: Duration,
+    /// Longest wait until weights are loaded, above zero (default half an hour). It counts in no call's timeout.
+    pub load_within: Duration,
     /// Longest wait until a call that is no longer wanted has ended, above zero (default five seconds).
     pub cancel_within: Duration,
     /// How often a process that ended by itself is started again, 0 to 1000 (default 3).
@@ -90,6 +93,7 @@ fn plugin(reader: &mut Reader<'_>, path: KeyPath, value: &Value) -> Option<Plugi
         reader.duration(&path.key(key), value, Zero::Refused)
     };
     let start_within = duration("start-within");
+    let load_within = duration("load-within");
     let cancel_within = duration("cancel-within");
     let env = table.get("env").map(|value| env(reader, &path.key("env"), value));
     misplaced(reader, &path, table, isolate.unwrap_or_else(|| table.contains_key("isolate")));
@@ -98,6 +102,7 @@ fn plugin(reader: &mut Reader<'_>, path: KeyPath, value: &Value) -> Option<Plugi
         isolate: isolate.unwrap_or(false),
         replicas: replicas.unwrap_or(1),
         start_within: start_within.unwrap_or(Duration::from_secs(60)),
+        load_within: load_within.unwrap_or(Duration::from_secs(1800)),
         cancel_within: cancel_within.unwrap_or(Duration::from_secs(5)),
         restarts: restarts.unwrap_or(3),
         env: env.unwrap_or_default(),

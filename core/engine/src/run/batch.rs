@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tribunal_api::{
-    Answer, Limits, Question, Readout, Reason, RewardSource, SourceError, Usage, conformance,
+    Answer, Generator, Limits, Question, Readout, Reason, RewardSource, SourceError, Usage,
+    conformance,
 };
 
 use super::queue::Pending;
@@ -21,6 +22,7 @@ use crate::cases::Cases;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::lane::{self, CALLER, Caller, Lane, Overseer, Patience, Signal};
+use crate::opening;
 use crate::plan::Calls;
 use crate::ready::Ready;
 use crate::store::{StoredSample, StoredUnit, Timing};
@@ -37,6 +39,7 @@ pub(super) struct Asking {
     name: Arc<str>,
     identity: String,
     source: Arc<dyn RewardSource>,
+    generators: Arc<[Arc<dyn Generator>]>,
     asked: Asked,
     calls: Calls,
     limits: Limits,
@@ -73,6 +76,7 @@ impl Asking {
             name: planned.name.clone(),
             identity: ready.stored.sources[place].identity.name.clone(),
             source: planned.source.clone(),
+            generators: planned.generators.iter().cloned().collect(),
             asked: ready.stored.sources[place].asked.clone(),
             calls: planned.calls.clone(),
             lane: (!planned.generated()).then(|| ready.plan.traffic.lane(&limits, &planned.calls)),
@@ -111,6 +115,16 @@ pub(super) async fn ask_source(
         identity: &asking.identity,
         units: queue.len(),
     });
+    tokio::select! {
+        opened = opening::open(&asking.source, &asking.generators, &asking.calls) => {
+            if let Err(error) = opened {
+                let reason = error.to_string();
+                shared.tell(&Event::SourceStopped { source: &asking.name, reason: reason.clone() });
+                return Ok(Some((asking.name.to_string(), reason)));
+            }
+        }
+        () = shared.stop.wait() => return Ok(None),
+    }
     let width = asking.calls.in_flight.unwrap_or(asking.limits.in_flight).max(1);
     let size = asking.calls.batch.unwrap_or(asking.limits.batch).max(1);
     let given_up = Stop::default();
@@ -162,10 +176,16 @@ async fn ask_batch(
     let mut open: Vec<(Pending, Patience)> =
         batch.into_iter().map(|pending| (pending, Patience::default())).collect();
     let mut answered_any = false;
+    let once = Calls { attempts: 1, ..asking.calls.clone() };
     for attempt in 1.. {
         let questions: Vec<Question> =
             open.iter().map(|(pending, _)| asking.question(pending)).collect();
         let ids: Vec<Digest> = open.iter().map(|(pending, _)| pending.unit.id).collect();
+        // Something that fell over in between loads again, and that counts in no timeout. What fails here fails in the call.
+        tokio::select! {
+            _ = opening::open(&asking.source, &asking.generators, &once) => {}
+            () = overseer.stopped() => return Ok(BatchEnd::Done),
+        }
         let started = Instant::now();
         let caller = Caller {
             source: asking.name.clone(),
@@ -421,7 +441,7 @@ fn give_up(asking: &Asking, shared: &Shared, lost: &[(usize, SourceError)]) {
 fn add_usage(sum: &mut Usage, one: &Usage) {
     let add = |sum: &mut Option<u64>, one: Option<u64>| {
         if let Some(one) = one {
-            *sum = Some(sum.unwrap_or(0) + one);
+            *sum = Some(sum.unwrap_or(0).saturating_add(one));
         }
     };
     add(&mut sum.input_tokens, one.input_tokens);

@@ -59,6 +59,10 @@ impl Generator for ChildGenerator {
         }
     }
 
+    async fn open(&self) -> Result<(), SourceError> {
+        self.instance.open().await
+    }
+
     async fn close(&self) {
         self.instance.close().await;
     }

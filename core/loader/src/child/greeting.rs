@@ -94,7 +94,7 @@ pub(super) fn start(
         "op": "hello",
         "protocol": PROTOCOL,
         "host": concat!("tribunal ", env!("CARGO_PKG_VERSION")),
-        "caps": ["blob", "cancel"],
+        "caps": ["blob", "cancel", "load"],
         "replica": replica,
     });
     let greeting = match process.greet(format!("{hello}\n").into_bytes(), within) {
@@ -146,7 +146,7 @@ impl Hello {
         let kinds =
             kinds.into_iter().map(|offer| offer.check(&version)).collect::<Result<_, _>>()?;
         let has = |cap: &str| caps.iter().any(|known| known == cap);
-        let caps = Caps { cancel: has("cancel"), blob: has("blob") };
+        let caps = Caps { cancel: has("cancel"), blob: has("blob"), load: has("load") };
         Ok(Greeting { protocol, name, version, sdk, caps, kinds })
     }
 }

@@ -69,7 +69,7 @@ impl Instance {
             // Whoever asked may have given up; the child stays for the next one.
             let _ = sender.send(ready);
         }));
-        let Ready { process, handle } = receiver.await.map_err(|_| self.lost())??;
+        let Ready { process, handle, .. } = receiver.await.map_err(|_| self.lost())??;
         let id = process.next_id();
         let line = self.sized(line(id, handle, process.caps()))?;
         let (sender, receiver) = oneshot::channel();
@@ -102,12 +102,24 @@ impl Instance {
             // The receiver waits below for as long as it takes.
             let _ = sender.send(ready);
         }));
-        let Ready { process, handle } = receiver.recv().map_err(|_| self.lost())??;
+        let Ready { process, handle, .. } = receiver.recv().map_err(|_| self.lost())??;
         let line = |id| request::line(op, id, Some(handle), keys);
         let reply = process
             .ask_and_wait(op, Counts::AsAnswer, within, line)
             .map_err(|failure| failure.into_source_error())?;
         refuse_errors(reply)
+    }
+
+    /// Has all children load what is heavy, side by side; the first that cannot says why.
+    pub(super) async fn open(&self) -> Result<(), SourceError> {
+        // One that ended too often is left out while others are sound.
+        self.pick()?;
+        let sound = self.slots.iter().filter(|slot| slot.broken().is_none());
+        let loading: Vec<_> = sound.map(Slot::load).collect();
+        for one in loading {
+            one.await.map_err(|_| self.lost())??;
+        }
+        Ok(())
     }
 
     /// Ends all children and returns when they are gone; the next question starts them again.

@@ -58,6 +58,8 @@ pub(super) struct Caps {
     pub(super) cancel: bool,
     /// It reads texts as raw bytes.
     pub(super) blob: bool,
+    /// It loads what is heavy when it is told to.
+    pub(super) load: bool,
 }
 
 /// What all children of a plugin have in common.

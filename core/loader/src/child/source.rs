@@ -104,6 +104,10 @@ impl RewardSource for ChildSource {
         answers.into_iter().collect()
     }
 
+    async fn open(&self) -> Result<(), SourceError> {
+        self.instance.open().await
+    }
+
     async fn close(&self) {
         self.instance.close().await;
     }

@@ -35,7 +35,7 @@ impl LibraryGenerator {
         digest: Arc<str>,
     ) -> Result<Self, NotCreated> {
         let instance = Instance::create(&blueprint, 1)?;
-        let own = declared(call, &instance, &blueprint.origin)?;
+        let own = declared(call, &instance, &blueprint)?;
         let known = |count: u32| (count > 0).then_some(count as usize);
         // SAFETY: tables are read-only and live as long as the program.
         let lane = unsafe { table.lane.lossy() };
@@ -52,7 +52,8 @@ impl LibraryGenerator {
     async fn ask(&self, method: &'static str, request: Value) -> Result<Vec<u8>, SourceError> {
         let instance = self.opened.get().await?;
         let (call, request) = (self.call, request.to_string());
-        let asked = instance.ask(Vec::new(), move |this, job| call_json(call, this, method, &request, job));
+        let asked =
+            instance.ask(Vec::new(), move |this, job| call_json(call, this, method, &request, job));
         let (job, status) = asked.await?;
         let said = std::mem::take(&mut *job.said());
         let origin = &self.opened.blueprint.origin;
@@ -62,15 +63,24 @@ impl LibraryGenerator {
         reply::<Value>(origin, status, &said.reply, &said.error, method).map(|_| Vec::new())
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, json: &[u8], method: &str) -> Result<T, SourceError> {
+    fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        json: &[u8],
+        method: &str,
+    ) -> Result<T, SourceError> {
         reply(&self.opened.blueprint.origin, abi::OK, json, &[], method)
     }
 }
 
 /// What an instance declares; nothing when it does not know the method.
-fn declared(call: CallFn, instance: &Instance, origin: &str) -> Result<Declares, NotCreated> {
-    let asked = instance
-        .ask_blocking(SUITE_WITHIN, move |this, job| call_json(call, this, "declare", "{}", job));
+fn declared(
+    call: CallFn,
+    instance: &Instance,
+    Blueprint { origin, start_within, .. }: &Blueprint,
+) -> Result<Declares, NotCreated> {
+    let within = *start_within;
+    let asked =
+        instance.ask_blocking(within, move |this, job| call_json(call, this, "declare", "{}", job));
     let (job, status) = asked.map_err(|error| NotCreated::Broken(error.to_string()))?;
     let said = std::mem::take(&mut *job.said());
     if status == abi::E_REJECTED {
@@ -104,13 +114,32 @@ impl Generator for LibraryGenerator {
     async fn inspect(&self, prompt: &Prompt) -> Result<Option<Inspection>, SourceError> {
         let instance = self.opened.get().await?;
         let (call, request) = (self.call, json!({ "prompt": prompt }).to_string());
-        let asked =
-            instance.ask(Vec::new(), move |this, job| call_json(call, this, "inspect", &request, job));
+        let asked = instance
+            .ask(Vec::new(), move |this, job| call_json(call, this, "inspect", &request, job));
         let (job, status) = asked.await?;
         inspection(&self.opened.blueprint.origin, &job, status)
     }
 
     async fn generate(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
+        // A recipe may ask for larger batches than the plugin says it can take.
+        let mut results = Vec::with_capacity(batch.len());
+        for part in batch.chunks(self.declares.limits(1).batch) {
+            results.extend(self.generate_part(part).await);
+        }
+        results
+    }
+
+    async fn open(&self) -> Result<(), SourceError> {
+        self.opened.load(Some(self.call)).await
+    }
+
+    async fn close(&self) {
+        self.opened.close().await;
+    }
+}
+
+impl LibraryGenerator {
+    async fn generate_part(&self, batch: &[Prompt]) -> Vec<Result<Completion, SourceError>> {
         let asked = async {
             let json = self.ask("generate", json!({ "prompts": batch })).await?;
             let Completions { completions } = self.read(&json, "generate")?;
@@ -130,10 +159,6 @@ impl Generator for LibraryGenerator {
             Ok(completions) => completions.into_iter().map(|one| one.into_result()).collect(),
             Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
         }
-    }
-
-    async fn close(&self) {
-        self.opened.close().await;
     }
 }
 
@@ -163,7 +188,7 @@ pub(super) fn suite(
     blueprint: Blueprint,
 ) -> Result<Arc<dyn Suite>, NotCreated> {
     let instance = Instance::create(&blueprint, 1)?;
-    let declares = declared(call, &instance, &blueprint.origin)?;
+    let declares = declared(call, &instance, &blueprint)?;
     let opened = Opened::with(blueprint, 1, instance);
     Ok(foreign_suite(kind, version, &declares, Arc::new(SuiteCall { call, opened })))
 }

@@ -120,7 +120,8 @@ fn whole(bytes: &[u8]) -> Result<(), &'static str> {
     let Ok(header) = elf::FileHeader64::<Endianness>::parse(bytes) else { return Ok(()) };
     let Ok(endian) = header.endian() else { return Ok(()) };
     let length = bytes.len() as u64;
-    let segments = header.program_headers(endian, bytes).map_err(|_| "its segments are not in it")?;
+    let segments =
+        header.program_headers(endian, bytes).map_err(|_| "its segments are not in it")?;
     for segment in segments {
         let (start, size) = segment.file_range(endian);
         if start.checked_add(size).is_none_or(|end| end > length) {

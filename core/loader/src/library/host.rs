@@ -95,7 +95,12 @@ fn with(job: *mut abi::Job, work: impl FnOnce(&Job)) {
 }
 
 /// Notes something about one sample, when there is such a sample.
-fn sample(job: *mut abi::Job, question: usize, sample: usize, note: impl FnOnce(&mut SampleSaid, usize)) {
+fn sample(
+    job: *mut abi::Job,
+    question: usize,
+    sample: usize,
+    note: impl FnOnce(&mut SampleSaid, usize),
+) {
     with(job, |job| {
         let asked = job.questions.get(question);
         let mut said = job.said();
@@ -126,13 +131,17 @@ fn fail(job: *mut abi::Job, question: usize, error: SourceError) {
 unsafe extern "C" fn error(job: *mut abi::Job, question: usize, code: i32, message: Str<'_>) {
     // SAFETY: lent for the call.
     let message = unsafe { message.lossy() };
-    fail(job, question, match code {
-        abi::E_BUSY => SourceError::Busy { wait: None, remaining: None, message },
-        abi::E_UNREACHABLE | abi::E_CANCELLED => SourceError::Unreachable { message },
-        abi::E_REJECTED => SourceError::Rejected { message },
-        abi::E_DENIED => SourceError::Denied { message },
-        _ => SourceError::Broken { message },
-    });
+    fail(
+        job,
+        question,
+        match code {
+            abi::E_BUSY => SourceError::Busy { wait: None, remaining: None, message },
+            abi::E_UNREACHABLE | abi::E_CANCELLED => SourceError::Unreachable { message },
+            abi::E_REJECTED => SourceError::Rejected { message },
+            abi::E_DENIED => SourceError::Denied { message },
+            _ => SourceError::Broken { message },
+        },
+    );
 }
 
 unsafe extern "C" fn busy(job: *mut abi::Job, question: usize, wait_ms: i64, message: Str<'_>) {

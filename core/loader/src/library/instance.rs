@@ -18,10 +18,13 @@ use tribunal_api::{Question, SettingsError, SourceError};
 use super::host::sink_to;
 use super::job::{Job, failure};
 
+/// A table's `create`: settings, where the instance goes, where an error goes.
+pub(super) type Create = Arc<dyn Fn(Str<'_>, *mut *mut c_void, *const Sink) -> i32 + Send + Sync>;
+
 /// Functions of a table, without their types.
 #[derive(Clone)]
 pub(super) struct Functions {
-    pub(super) create: Arc<dyn Fn(Str<'_>, *mut *mut c_void, *const Sink) -> i32 + Send + Sync>,
+    pub(super) create: Create,
     pub(super) destroy: abi::DestroyFn,
     pub(super) cancel: Option<abi::CancelFn>,
 }
@@ -33,6 +36,7 @@ pub(super) struct Blueprint {
     pub(super) functions: Functions,
     pub(super) settings: Arc<str>,
     pub(super) start_within: Duration,
+    pub(super) load_within: Duration,
     pub(super) cancel_within: Duration,
 }
 
@@ -218,16 +222,7 @@ impl Instance {
         let guard = Asked { job: job.clone(), core: self.core.clone() };
         let (core, own) = (self.core.clone(), job.clone());
         self.push(Box::new(move |this| {
-            if own.is_cancelled() {
-                own.end(abi::E_CANCELLED);
-                return;
-            }
-            match call(this, &own) {
-                abi::PENDING => {}
-                status => {
-                    own.end(status);
-                }
-            }
+            take_up(this, &own, call);
             drop(core);
         }));
         let status = ended.await.unwrap_or(abi::E_PROTOCOL);
@@ -246,12 +241,7 @@ impl Instance {
         self.core.queue().open += 1;
         let guard = Asked { job: job.clone(), core: self.core.clone() };
         let own = job.clone();
-        self.push(Box::new(move |this| match call(this, &own) {
-            abi::PENDING => {}
-            status => {
-                own.end(status);
-            }
-        }));
+        self.push(Box::new(move |this| take_up(this, &own, call)));
         let Some(status) = job.ends_within(within) else {
             let origin = &self.core.blueprint.origin;
             let message = format!("the plugin `{origin}` did not answer within {within:?}");
@@ -292,10 +282,13 @@ impl Instance {
         self.core.more.notify_one();
     }
 
-    /// Ends the instance when its calls have ended, and waits for that a moment.
+    /// Ends the instance when its calls have ended, and waits for that a moment; not for one that does not come back.
     pub(super) fn close(self, within: Duration) {
         self.core.queue().closing = true;
         self.core.more.notify_all();
+        if self.core.overdue.load(Ordering::Relaxed) > 0 {
+            return;
+        }
         let queue = self.core.queue();
         let _ = self.core.ended.wait_timeout_while(queue, within, |queue| !queue.gone);
     }
@@ -346,6 +339,18 @@ fn wait<'a>(core: &'a Core, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, 
     queue
 }
 
+/// Runs a job that nobody has given up yet.
+fn take_up(this: *mut c_void, job: &Job, call: impl FnOnce(*mut c_void, &Job) -> i32) {
+    if job.begin() {
+        match call(this, job) {
+            abi::PENDING => {}
+            status => {
+                job.end(status);
+            }
+        }
+    }
+}
+
 /// A job that somebody waits for. When it is dropped before the job is over, the job is cancelled.
 struct Asked {
     job: Arc<Job>,
@@ -358,7 +363,7 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        if self.job.ends_within(Duration::ZERO).is_some() {
+        if self.job.ends_within(Duration::ZERO).is_some() || self.job.end_unless_begun() {
             closed(&self.core);
             return;
         }
@@ -367,12 +372,17 @@ impl Drop for Asked {
         // Rare, and what is called may block: threads of their own.
         let watch = move || {
             if let Some(cancel) = core.blueprint.functions.cancel {
-                let (job, core) = (job.clone(), core.clone());
+                // It counts as a job: the instance is not ended while it is being told.
+                core.queue().open += 1;
+                let (job, told) = (job.clone(), core.clone());
                 let hint = move || {
-                    // SAFETY: instance and job are kept alive; the plugin ignores a job that it no longer knows.
-                    unsafe { cancel(core.this(), job.pointer()) }
+                    // SAFETY: the instance is not ended before `closed`; the plugin ignores a job that it no longer knows.
+                    unsafe { cancel(told.this(), job.pointer()) };
+                    closed(&told);
                 };
-                let _ = thread::Builder::new().spawn(hint);
+                if thread::Builder::new().spawn(hint).is_err() {
+                    closed(&core);
+                }
             }
             if job.ends_within(core.blueprint.cancel_within).is_none() {
                 core.overdue.fetch_add(1, Ordering::Relaxed);

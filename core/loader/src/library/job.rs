@@ -42,7 +42,11 @@ pub(super) struct Said {
 
 /// How far a job is.
 enum Progress {
-    Open(Option<oneshot::Sender<i32>>),
+    Open {
+        told: Option<oneshot::Sender<i32>>,
+        /// A thread has taken it up.
+        begun: bool,
+    },
     /// With its status.
     Over(i32),
 }
@@ -86,10 +90,12 @@ struct Lent {
 }
 
 /// Jobs by number, in parts so that threads seldom meet.
-static JOBS: LazyLock<[Mutex<HashMap<usize, Arc<Job>>>; 16]> = LazyLock::new(Default::default);
+static JOBS: LazyLock<[Mutex<Jobs>; 16]> = LazyLock::new(Default::default);
+
+type Jobs = HashMap<usize, Arc<Job>>;
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
-fn part(id: usize) -> MutexGuard<'static, HashMap<usize, Arc<Job>>> {
+fn part(id: usize) -> MutexGuard<'static, Jobs> {
     JOBS[id % 16].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -121,7 +127,7 @@ impl Job {
             out: UnsafeCell::new(vec![f64::from_bits(UNWRITTEN); slots]),
             said: Mutex::default(),
             cancelled: AtomicBool::new(false),
-            progress: Mutex::new(Progress::Open(Some(sender))),
+            progress: Mutex::new(Progress::Open { told: Some(sender), begun: false }),
             ended: Condvar::new(),
             request: OnceLock::new(),
         });
@@ -161,7 +167,7 @@ impl Job {
         match *self.progress.lock().unwrap_or_else(PoisonError::into_inner) {
             // SAFETY: the plugin may not write any longer; that it did was ordered by the lock.
             Progress::Over(_) => Some(unsafe { &*self.out.get() }),
-            Progress::Open(_) => None,
+            Progress::Open { .. } => None,
         }
     }
 
@@ -180,11 +186,35 @@ impl Job {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// A thread takes the job up. False when it was given up before.
+    pub(super) fn begin(&self) -> bool {
+        match &mut *self.progress.lock().unwrap_or_else(PoisonError::into_inner) {
+            Progress::Open { begun, .. } => {
+                *begun = true;
+                true
+            }
+            Progress::Over(_) => false,
+        }
+    }
+
+    /// Ends a job that no thread has taken up: nothing has to be waited for. False when one has.
+    pub(super) fn end_unless_begun(&self) -> bool {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*progress, Progress::Open { begun: false, .. }) {
+            return false;
+        }
+        *progress = Progress::Over(abi::E_CANCELLED);
+        drop(progress);
+        part(self.id).remove(&self.id);
+        self.ended.notify_all();
+        true
+    }
+
     /// Ends the job. False when it was over already.
     pub(super) fn end(&self, status: i32) -> bool {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let Progress::Open(sender) = &mut *progress else { return false };
-        let sender = sender.take();
+        let Progress::Open { told, .. } = &mut *progress else { return false };
+        let sender = told.take();
         *progress = Progress::Over(status);
         drop(progress);
         part(self.id).remove(&self.id);
@@ -199,11 +229,11 @@ impl Job {
     /// Its status, when it ended within this time or had ended before.
     pub(super) fn ends_within(&self, time: Duration) -> Option<i32> {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = |progress: &mut Progress| matches!(progress, Progress::Open(_));
+        let open = |progress: &mut Progress| matches!(progress, Progress::Open { .. });
         let waited = self.ended.wait_timeout_while(progress, time, open);
         match *waited.unwrap_or_else(PoisonError::into_inner).0 {
             Progress::Over(status) => Some(status),
-            Progress::Open(_) => None,
+            Progress::Open { .. } => None,
         }
     }
 
@@ -249,7 +279,10 @@ impl Job {
                 },
             };
             results.push(result.map_err(|what| SourceError::Broken {
-                message: format!("the plugin `{}`, question {place} of the batch: {what}", self.origin),
+                message: format!(
+                    "the plugin `{}`, question {place} of the batch: {what}",
+                    self.origin
+                ),
             }));
         }
         results
@@ -277,7 +310,10 @@ fn samples(
             }
             None => Answer::scores(own.iter().copied()).map_err(|_| {
                 let odd = own.iter().position(|number| !number.is_finite()).unwrap_or(0);
-                format!("the score of candidate {odd} is `{}`, and scores are finite numbers", own[odd])
+                format!(
+                    "the score of candidate {odd} is `{}`, and scores are finite numbers",
+                    own[odd]
+                )
             })?,
         };
         for (name, values) in extra.parts {
@@ -285,6 +321,9 @@ fn samples(
             let Some(values) = whole else {
                 return Err(format!("part `{name}` was not given for every candidate"));
             };
+            if let Some(odd) = values.iter().find(|value| !value.is_finite()) {
+                return Err(format!("part `{name}` is `{odd}`, and parts are finite numbers"));
+            }
             answer.parts.insert(name, values);
         }
         answer.transcript = extra.transcript;
@@ -373,11 +412,9 @@ pub(super) fn failure(origin: &str, status: i32, said: Option<SourceError>) -> S
     let message = |what: &str| format!("the plugin `{origin}` {what}");
     match status {
         abi::E_CANCELLED => SourceError::Unreachable { message: message("stopped the call") },
-        abi::E_BUSY => SourceError::Busy {
-            wait: None,
-            remaining: None,
-            message: message("is busy"),
-        },
+        abi::E_BUSY => {
+            SourceError::Busy { wait: None, remaining: None, message: message("is busy") }
+        }
         abi::E_UNREACHABLE => {
             SourceError::Unreachable { message: message("cannot reach its backend") }
         }

@@ -29,13 +29,16 @@ pub(super) struct Opened {
     pub(super) blueprint: Blueprint,
     pub(super) in_flight: usize,
     instance: Mutex<Option<Arc<Instance>>>,
+    /// What is heavy is loaded; held while it is being loaded.
+    loaded: tokio::sync::Mutex<bool>,
 }
 
 impl Opened {
     /// With an instance that is there already.
     pub(super) fn with(blueprint: Blueprint, in_flight: usize, instance: Instance) -> Self {
         instance.widen(in_flight);
-        Self { blueprint, in_flight, instance: Mutex::new(Some(Arc::new(instance))) }
+        let instance = Mutex::new(Some(Arc::new(instance)));
+        Self { blueprint, in_flight, instance, loaded: tokio::sync::Mutex::default() }
     }
 
     /// The instance; a new one after a `close`.
@@ -73,8 +76,34 @@ impl Opened {
         self.instance.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Has the instance load what is heavy, where it knows how to.
+    pub(super) async fn load(&self, call: Option<abi::CallFn>) -> Result<(), SourceError> {
+        let Some(call) = call else { return Ok(()) };
+        let instance = self.get().await?;
+        let mut loaded = self.loaded.lock().await;
+        if *loaded {
+            return Ok(());
+        }
+        let Blueprint { origin, load_within, .. } = &self.blueprint;
+        let asked =
+            instance.ask(Vec::new(), move |this, job| call_json(call, this, "load", "{}", job));
+        let (job, status) =
+            tokio::time::timeout(*load_within, asked).await.unwrap_or_else(|_| {
+                let message =
+                    format!("the plugin `{origin}` was not loaded within {load_within:?}");
+                Err(SourceError::Broken { message })
+            })?;
+        let said = std::mem::take(&mut *job.said());
+        if !matches!(status, abi::OK | abi::E_REJECTED) {
+            reply::<serde_json::Value>(origin, status, &said.reply, &said.error, "load")?;
+        }
+        *loaded = true;
+        Ok(())
+    }
+
     /// Ends the instance when its calls have ended.
     pub(super) async fn close(&self) {
+        *self.loaded.lock().await = false;
         let instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(instance) = instance.and_then(Arc::into_inner) else { return };
         let within = self.blueprint.cancel_within;
@@ -218,17 +247,32 @@ impl RewardSource for LibrarySource {
         let candidates: Vec<&str> = question.candidates().iter().map(AsRef::as_ref).collect();
         let request = json!({ "turns": question.prompt(), "candidates": candidates }).to_string();
         let instance = self.opened.get().await?;
-        let asked = instance.ask(Vec::new(), move |this, job| {
-            call_json(call, this, "inspect", &request, job)
-        });
+        let asked = instance
+            .ask(Vec::new(), move |this, job| call_json(call, this, "inspect", &request, job));
         let (job, status) = asked.await?;
         inspection(self.origin(), &job, status)
     }
 
     async fn score(&self, batch: &[Question]) -> Answers {
-        if batch.is_empty() {
-            return Answers::default();
+        // A recipe may ask for larger batches than the plugin says it can take.
+        let mut answers = Vec::with_capacity(batch.len());
+        for part in batch.chunks(self.declares.limits(32).batch) {
+            answers.extend(self.score_part(part).await.into_vec());
         }
+        answers.into_iter().collect()
+    }
+
+    async fn open(&self) -> Result<(), SourceError> {
+        self.opened.load(self.table.call).await
+    }
+
+    async fn close(&self) {
+        self.opened.close().await;
+    }
+}
+
+impl LibrarySource {
+    async fn score_part(&self, batch: &[Question]) -> Answers {
         let Some(score) = self.table.score else {
             let message = format!("the plugin `{}` cannot score", self.origin());
             return Answers::failed(batch.len(), &SourceError::Broken { message });
@@ -247,10 +291,6 @@ impl RewardSource for LibrarySource {
             Ok((job, status)) => job.results(status).into_iter().collect(),
             Err(error) => Answers::failed(batch.len(), &error),
         }
-    }
-
-    async fn close(&self) {
-        self.opened.close().await;
     }
 }
 
@@ -295,7 +335,9 @@ pub(super) fn reply<T: DeserializeOwned>(
         return Err(job::failure(origin, status, said));
     }
     serde_json::from_slice(json).map_err(|cause| SourceError::Broken {
-        message: format!("the plugin `{origin}` answered `{method}` with something unreadable: {cause}"),
+        message: format!(
+            "the plugin `{origin}` answered `{method}` with something unreadable: {cause}"
+        ),
     })
 }
 

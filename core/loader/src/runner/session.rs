@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, BufRead, Read, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -37,6 +37,8 @@ pub(super) struct Session {
     pub(super) registry: Registry,
     held: Mutex<HashMap<u64, Arc<Held>>>,
     last_handle: AtomicU64,
+    /// Components whose end is under way.
+    destroying: AtomicUsize,
     open: Mutex<HashMap<u64, AbortHandle>>,
     output: Mutex<Box<dyn Write + Send>>,
     given_up: fn() -> usize,
@@ -64,6 +66,7 @@ impl Session {
             registry,
             held: Mutex::default(),
             last_handle: AtomicU64::new(0),
+            destroying: AtomicUsize::new(0),
             open: Mutex::default(),
             output: Mutex::new(output),
             given_up,
@@ -115,7 +118,7 @@ impl Session {
                 })
             })
         });
-        let known = ["blob", "cancel"];
+        let known = ["blob", "cancel", "load"];
         let caps: Vec<&str> =
             known.into_iter().filter(|cap| offered.iter().any(|offer| offer == cap)).collect();
         self.write(
@@ -130,6 +133,14 @@ impl Session {
             })
             .to_string(),
         )
+    }
+
+    /// Waits until all that is to be destroyed is, at most so long.
+    pub(super) async fn destroyed(&self, within: Duration) {
+        let until = Instant::now() + within;
+        while self.destroying.load(Ordering::SeqCst) > 0 && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Begins a request in a task of its own.
@@ -150,10 +161,12 @@ impl Session {
             }),
             "destroy" => {
                 let removed = self.held().remove(&request.handle.unwrap_or_default());
+                self.destroying.fetch_add(1, Ordering::SeqCst);
                 self.run(id, async move {
                     if let Some(held) = removed {
                         work::close(&held).await;
                     }
+                    session.destroying.fetch_sub(1, Ordering::SeqCst);
                     Ok(String::new())
                 });
             }
@@ -164,7 +177,7 @@ impl Session {
                 }
                 Err(error) => self.reply(id, Err(error)),
             },
-            "identify" | "inspect" | "generate" => match held() {
+            "identify" | "load" | "inspect" | "generate" => match held() {
                 Ok(held) => self.run(id, async move { work::ask(&held, &request.op, &line).await }),
                 Err(error) => self.reply(id, Err(error)),
             },

@@ -118,7 +118,10 @@ fn make(registry: &Registry, line: &str) -> Result<Part, Refusal> {
         "suite" => registry.build_suite(&kind, settings).map(Part::Suite),
         other => return Err(broken(format!("there is no component `{other}`"))),
     }
-    .map_err(|error| Box::new(ErrorBody::from(error)))
+    .map_err(|error| match crate::library::is_failure(&error.message) {
+        true => broken(error.message),
+        false => Box::new(ErrorBody::from(error)),
+    })
 }
 
 /// Gives back what is heavy.
@@ -133,6 +136,8 @@ pub(super) async fn close(held: &Held) {
 /// `identify`, `inspect` and `generate`.
 pub(super) async fn ask(held: &Held, op: &str, line: &str) -> Body {
     match (&held.part, op) {
+        (Part::Source(source), "load") => done(source.open().await),
+        (Part::Generator(generator), "load") => done(generator.open().await),
         (Part::Source(source), "identify") => identity(source.identify().await),
         (Part::Generator(generator), "identify") => identity(generator.identify().await),
         (Part::Source(source), "inspect") => {
@@ -152,6 +157,11 @@ pub(super) async fn ask(held: &Held, op: &str, line: &str) -> Body {
         }
         (_, op) => Err(held.lacks(op)),
     }
+}
+
+fn done(result: Result<(), SourceError>) -> Body {
+    result.map_err(source_error)?;
+    Ok(String::new())
 }
 
 fn identity(result: Result<Identity, SourceError>) -> Body {

@@ -30,7 +30,7 @@ async fn a_child_is_not_started_again_for_ever() {
     }
     for _ in 0..2 {
         let message = without_script(&broken(ask(&*source).await));
-        let expect = "the plugin `SCRIPT` is not started again, since it was 2 times without an answer; the last time: \
+        let expect = "the plugin `SCRIPT` is not started again, since it ended 3 times without an answer in between (`restarts` is 2); the last time: \
             the plugin `SCRIPT` ended with exit status 4";
         assert_eq!(message, expect);
     }

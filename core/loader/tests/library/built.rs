@@ -32,7 +32,10 @@ impl Built {
         let out = self.path(name);
         let mut command = Command::new("cc");
         command
-            .args(["-std=gnu11", "-O1", "-fPIC", "-shared", "-pthread", "-I"])
+            .args(["-std=gnu11", "-O1", "-fPIC", "-shared", "-pthread"])
+            // `make test-sanitizers` instruments the plugins, too.
+            .args(std::env::var("TRIBUNAL_CFLAGS").unwrap_or_default().split_whitespace())
+            .arg("-I")
             .arg(root().join("plugins/sdk-c"))
             .args(macros.iter().map(|name| format!("-D{name}")))
             .arg(root().join(source))

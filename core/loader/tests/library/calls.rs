@@ -36,11 +36,13 @@ fn broken(error: SourceError) -> String {
 #[tokio::test]
 async fn the_example_in_c_passes_conformance() {
     let built = Built::new();
-    let (registry, plugin) = load(&built.c("examples/adapters/c/brevity.c", "brevity.so", &[])).unwrap();
+    let (registry, plugin) =
+        load(&built.c("examples/adapters/c/brevity.c", "brevity.so", &[])).unwrap();
     assert_eq!(plugin.kinds.len(), 1);
     let settings = json!({ "reward-per-byte": -0.5 });
-    let source =
-        registry.build_source("c.brevity", settings, &tribunal_api::registry::NoGenerators).unwrap();
+    let source = registry
+        .build_source("c.brevity", settings, &tribunal_api::registry::NoGenerators)
+        .unwrap();
     let found = conformance::source(&*source, &conformance::questions(1)).await;
     assert!(found.is_empty(), "{found:?}");
     let answers = source.score(&[Question::of_text("?", &["four"])]).await.into_vec();
@@ -67,12 +69,17 @@ async fn what_is_said_beside_the_scores_arrives() {
     let batch = [Question::of_text("?", &["a"]), Question::of_text("?", &["b"])];
     let answers = source.score(&batch).await.into_vec();
     let first = &answers[0].as_ref().unwrap()[0];
-    assert!(matches!(&first.readout, Readout::Abstained(said) if said.reason == Reason::Refused && said.note == "no"));
+    assert!(
+        matches!(&first.readout, Readout::Abstained(said) if said.reason == Reason::Refused && said.note == "no")
+    );
     let second = &answers[1].as_ref().unwrap()[0];
     assert_eq!(second.readout.scores().unwrap()[0].value(), 1.0);
     assert_eq!(second.parts["half"], [0.5]);
     assert_eq!(second.transcript, Some(json!({ "read": true })));
-    assert_eq!((second.usage.input_tokens, second.usage.output_tokens, second.usage.usd), (Some(12), None, None));
+    assert_eq!(
+        (second.usage.input_tokens, second.usage.output_tokens, second.usage.usd),
+        (Some(12), None, None)
+    );
     assert_eq!(second.origin.served.as_deref(), Some("model-1"));
     assert_eq!(*lines.lock().unwrap(), ["a line for the log"]);
 }
@@ -109,7 +116,9 @@ async fn only_the_question_that_is_wrong_fails() {
 async fn errors_say_who_must_act() {
     assert!(matches!(error_of("denied").await, SourceError::Denied { .. }));
     let busy = error_of("busy").await;
-    assert!(matches!(busy, SourceError::Busy { wait: Some(wait), .. } if wait == Duration::from_millis(10)));
+    assert!(
+        matches!(busy, SourceError::Busy { wait: Some(wait), .. } if wait == Duration::from_millis(10))
+    );
 }
 
 #[tokio::test]
@@ -158,7 +167,10 @@ async fn who_cannot_say_who_it_is_is_an_error() {
     let built = Built::new();
     let (registry, _) = load(&built.faulty(&[])).unwrap();
     let gone = source(&registry, "no-identity").unwrap().identify().await.unwrap_err();
-    assert!(matches!(&gone, SourceError::Unreachable { message } if message.contains("the weights are gone")), "{gone:?}");
+    assert!(
+        matches!(&gone, SourceError::Unreachable { message } if message.contains("the weights are gone")),
+        "{gone:?}"
+    );
     let odd = source(&registry, "odd-identity").unwrap().identify().await.unwrap_err();
     assert!(broken(odd).contains("something unreadable"));
     let sound = source(&registry, "").unwrap().identify().await.unwrap();

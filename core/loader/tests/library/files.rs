@@ -109,7 +109,10 @@ fn the_same_file_is_loaded_once_by_whatever_path() {
     fs::create_dir(path.parent().unwrap().join("x")).unwrap();
     for other in [path.clone(), link, detour] {
         let error = load(&other).err().unwrap();
-        assert!(matches!(&error, LoadError::SameFile { known, .. } if **known == *path.to_str().unwrap()), "{error:?}");
+        assert!(
+            matches!(&error, LoadError::SameFile { known, .. } if **known == *path.to_str().unwrap()),
+            "{error:?}"
+        );
     }
 }
 
@@ -123,7 +126,10 @@ fn a_copy_is_another_plugin_whose_kinds_are_taken() {
     let spec = tribunal_loader::Spec::new(tribunal_loader::Origin::Library(copy));
     let error = tribunal_loader::load(&spec, &mut registry).unwrap_err();
     assert!(matches!(error, LoadError::Taken { .. }), "{error:?}");
-    assert!(error.to_string().contains("the source kind `faulty` exists already: it is of `"), "{error}");
+    assert!(
+        error.to_string().contains("the source kind `faulty` exists already: it is of `"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -131,6 +137,12 @@ fn a_build_that_aborts_on_panic_is_flagged() {
     let built = Built::new();
     let (_, plugin) = load(&built.faulty(&["FLAGS=1"])).unwrap();
     assert_eq!(plugin.warnings.len(), 1);
-    assert!(plugin.warnings[0].contains("a panic of it ends this program"), "{:?}", plugin.warnings);
-    assert!(load(&built.c("tests/plugins/faulty.c", "sound.so", &[])).unwrap().1.warnings.is_empty());
+    assert!(
+        plugin.warnings[0].contains("a panic of it ends this program"),
+        "{:?}",
+        plugin.warnings
+    );
+    assert!(
+        load(&built.c("tests/plugins/faulty.c", "sound.so", &[])).unwrap().1.warnings.is_empty()
+    );
 }

@@ -87,7 +87,7 @@ command = ["x"]
       |
     3 | path = "x.so"
       | ^^^^
-    known keys: library, command, folder, isolate, replicas, start-within, cancel-within, restarts, env
+    known keys: library, command, folder, isolate, replicas, start-within, load-within, cancel-within, restarts, env
 
     error: a plugin has either `library` or `command`, not both
      --> study.toml:6:1
@@ -134,7 +134,7 @@ isolate = true
       |
     4 | replica = 2
       | ^^^^^^^
-    known keys: library, command, folder, isolate, replicas, start-within, cancel-within, restarts, env
+    known keys: library, command, folder, isolate, replicas, start-within, load-within, cancel-within, restarts, env
     did you mean `replicas`?
 
     error: `restarts` takes a whole number from 0 to 1000, not the number `1001`

@@ -1,8 +1,9 @@
 //! One process of an instance: not started, starting, up, or ended too often.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -23,6 +24,8 @@ pub(super) type Waiter = Box<dyn FnOnce(Result<Ready, SourceError>) + Send>;
 pub(super) struct Ready {
     pub(super) process: Arc<Process>,
     pub(super) handle: u64,
+    /// What is heavy is loaded; held while it is being loaded.
+    loaded: Arc<Mutex<bool>>,
 }
 
 /// The place of one process.
@@ -30,6 +33,8 @@ pub(super) struct Slot {
     made: Arc<Made>,
     replica: usize,
     pub(super) under_way: AtomicUsize,
+    /// From now on a process is only ready when what is heavy is loaded.
+    loads: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -40,6 +45,8 @@ struct State {
     again: Option<u32>,
     /// How the last one ended.
     last: String,
+    /// It was closed while it was starting.
+    close_when_up: bool,
 }
 
 #[derive(Default)]
@@ -58,7 +65,66 @@ struct Created {
 
 impl Slot {
     pub(super) fn new(made: Arc<Made>, replica: usize) -> Arc<Self> {
-        Arc::new(Self { made, replica, under_way: AtomicUsize::new(0), state: Mutex::default() })
+        Arc::new(Self {
+            made,
+            replica,
+            under_way: AtomicUsize::new(0),
+            loads: AtomicBool::new(false),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Has the process load what is heavy, started where it is not there, and every one that is started in its place.
+    pub(super) fn load(self: &Arc<Self>) -> oneshot::Receiver<Result<(), SourceError>> {
+        self.loads.store(true, Ordering::Release);
+        let (sender, receiver) = oneshot::channel();
+        let is_loaded = match &self.state().now {
+            Now::Up(ready) => {
+                let loaded = ready.loaded.try_lock().is_ok_and(|loaded| *loaded);
+                (loaded || !ready.process.caps().load) && ready.process.end().is_none()
+            }
+            _ => false,
+        };
+        if is_loaded {
+            // The receiver is still here.
+            let _ = sender.send(Ok(()));
+            return receiver;
+        }
+        let slot = self.clone();
+        self.when_ready(Box::new(move |ready| {
+            // One that was up before has not loaded yet; waiting for it takes a thread.
+            thread::spawn(move || {
+                // Whoever asked may have given up.
+                let _ = sender.send(ready.and_then(|ready| slot.load_in(&ready)));
+            });
+        }));
+        receiver
+    }
+
+    fn load_in(&self, ready: &Ready) -> Result<(), SourceError> {
+        let mut loaded = ready.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ready.process.caps().load || *loaded {
+            return Ok(());
+        }
+        let within = self.made.carrier.spec.load_within;
+        let line = |id| request::line("load", id, Some(ready.handle), &json!({}));
+        let started = Instant::now();
+        let asked = ready.process.ask_and_wait("load", Counts::NotYet, within, line);
+        let reply = asked.map_err(|failure| match started.elapsed() < within {
+            true => failure.into_source_error(),
+            // Asking again would take as long again.
+            false => SourceError::Broken {
+                message: format!(
+                    "the plugin `{}` was not loaded within {within:?} (`load-within`)",
+                    self.made.carrier.origin
+                ),
+            },
+        })?;
+        if let Some(error) = reply.error {
+            return Err(error.into_source_error());
+        }
+        *loaded = true;
+        Ok(())
     }
 
     /// Why nothing can be asked here any longer.
@@ -95,7 +161,11 @@ impl Slot {
             }
         }
         match &mut state.now {
-            Now::Starting(waiters) => waiters.push(waiter),
+            Now::Starting(waiters) => {
+                waiters.push(waiter);
+                // Somebody wants it after all.
+                state.close_when_up = false;
+            }
             Now::Broken(message) => {
                 let message = message.clone();
                 drop(state);
@@ -110,8 +180,10 @@ impl Slot {
         let restarts = carrier.spec.restarts;
         if state.again.is_some_and(|again| again >= restarts) {
             let message = format!(
-                "the plugin `{}` is not started again, since it was {restarts} times without an answer; the last time: {}",
-                carrier.origin, state.last
+                "the plugin `{}` is not started again, since it ended {} times without an answer in between (`restarts` is {restarts}); the last time: {}",
+                carrier.origin,
+                u64::from(restarts) + 1,
+                state.last
             );
             (carrier.spec.log)(
                 Level::Error,
@@ -138,7 +210,13 @@ impl Slot {
     fn finish(&self, opened: Result<Ready, SourceError>) {
         let before = {
             let mut state = self.state();
+            let unwanted = std::mem::take(&mut state.close_when_up);
             let next = match &opened {
+                Ok(ready) if unwanted => {
+                    state.again = None;
+                    ready.process.dismiss(Some(ready.handle));
+                    Now::Idle
+                }
                 Ok(ready) => Now::Up(ready.clone()),
                 Err(error) => {
                     state.last = error.to_string();
@@ -191,13 +269,19 @@ impl Slot {
                 format!("the plugin `{origin}` answered `create` with no handle: {cause}");
             SourceError::Broken { message }
         })?;
-        Ok(Ready { process, handle: created.handle })
+        let ready = Ready { process, handle: created.handle, loaded: Arc::default() };
+        if self.loads.load(Ordering::Acquire) {
+            self.load_in(&ready)?;
+        }
+        Ok(ready)
     }
 
     /// Ends the process; what is returned resolves when it is gone.
     pub(super) fn close(&self) -> Option<oneshot::Receiver<()>> {
+        self.loads.store(false, Ordering::Release);
         let ready = {
             let mut state = self.state();
+            state.close_when_up = matches!(state.now, Now::Starting(_));
             if !matches!(state.now, Now::Up(_)) {
                 return None;
             }

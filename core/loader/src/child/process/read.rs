@@ -9,6 +9,7 @@ use tribunal_api::wire::ErrorBody;
 use super::super::ended::Why;
 use super::super::tail::printable;
 use super::{Counts, GREETING, Reply, Shared};
+use crate::spec::Level;
 
 /// Longest line, in bytes.
 pub(in crate::child) const LONGEST: usize = 64 << 20;
@@ -60,6 +61,12 @@ fn read(stdout: impl Read, shared: &Shared) -> Option<String> {
             Ok(line) => parse(line, greeted),
             Err(cause) => Err(format!("it wrote what is no UTF-8: {}", shown(cause.as_bytes()))),
         };
+        if let Ok((_, Reply { line, .. })) = &reply
+            && let Some((level, text)) = logged(line)
+        {
+            text.lines().for_each(|one| (shared.terms.log)(level, &shared.terms.origin, one));
+            continue;
+        }
         match reply.and_then(|(id, reply)| shared.answer(id, reply)) {
             Ok(()) => greeted = true,
             Err(what) => return Some(what),
@@ -84,6 +91,7 @@ fn parse(line: String, greeted: bool) -> Result<(u64, Reply), String> {
     })?;
     let id = match (greeted, envelope.id) {
         (false, _) => GREETING,
+        (true, None) if logged(&line).is_some() => GREETING,
         (true, Some(id)) if id != GREETING => id,
         (true, _) => {
             return Err(format!("it wrote a reply without an `id`: {}", shown(line.as_bytes())));
@@ -94,6 +102,28 @@ fn parse(line: String, greeted: bool) -> Result<(u64, Reply), String> {
         serde_json::from_value(error).unwrap_or_else(|_| ErrorBody::of("broken", text))
     });
     Ok((id, Reply { line, error }))
+}
+
+/// The level and the text of a line for the log: `{"op": "log", "level": "warn", "text": "..."}`.
+fn logged(line: &str) -> Option<(Level, String)> {
+    #[derive(Deserialize)]
+    struct Logged {
+        op: String,
+        level: Option<String>,
+        text: String,
+    }
+    // Replies have no `op`, and most lines are replies.
+    if !line.trim_ascii_start().starts_with("{\"op\"") {
+        return None;
+    }
+    let logged: Logged = serde_json::from_str(line).ok().filter(|one: &Logged| one.op == "log")?;
+    let level = match logged.level.as_deref() {
+        Some("error") => Level::Error,
+        Some("warn") => Level::Warn,
+        Some("debug") => Level::Debug,
+        _ => Level::Info,
+    };
+    Some((level, logged.text))
 }
 
 impl Shared {
@@ -172,6 +202,15 @@ mod tests {
     fn an_error_may_be_a_text_alone() {
         let (_, reply) = parse(r#"{"id":7,"error":"no luck"}"#.to_owned(), true).unwrap();
         assert_eq!(reply.error, Some(ErrorBody::of("broken", "\"no luck\"")));
+    }
+
+    #[test]
+    fn lines_for_the_log_are_no_replies() {
+        let warn = logged(r#"{"op":"log","level":"warn","text":"3 texts are cut"}"#);
+        assert_eq!(warn, Some((Level::Warn, "3 texts are cut".to_owned())));
+        assert_eq!(logged(r#"{"op":"log","text":"x"}"#), Some((Level::Info, "x".to_owned())));
+        assert_eq!(logged(r#"{"id":7,"op":"log","text":"x"}"#), None);
+        assert_eq!(logged(r#"{"op":"hello","text":"x"}"#), None);
     }
 
     #[test]
