@@ -13,7 +13,7 @@ import threading
 from typing import Any, Dict, List, Optional
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-HELLO = {"op": "hello", "protocol": [1, 0], "host": "tests", "caps": ["blob", "cancel"], "replica": 0}
+HELLO = {"op": "hello", "protocol": [1, 0], "host": "tests", "caps": ["blob", "cancel", "load"], "replica": 0}
 
 
 class Child:

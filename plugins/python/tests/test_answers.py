@@ -15,6 +15,16 @@ ADAPTERS = '''
     import tribunal_adapter as t
     from typing import Literal
 
+    class Unprintable(Exception):
+        def __str__(self):
+            raise ValueError
+
+    class array_like:
+        def __init__(self, values):
+            self.values = values
+        def tolist(self):
+            return self.values
+
     class Echo:
         """Evaluates what the candidate says; for tests."""
         arity = (1, 65535)
@@ -121,6 +131,29 @@ class Answers(unittest.TestCase):
         self.assertEqual(none["error"]["code"], "broken")
         (part,) = self.say("t.Answer([1], parts={'p': [1, 2]})")
         self.assertEqual(part["error"]["message"], "part `p` holds 2 numbers for 1 candidate")
+
+    def test_a_column_of_an_array_is_scores(self) -> None:
+        self.assertEqual(self.say("[[1.5], [2]]", more=1), [[1.5, 2.0]])
+        (wrong,) = self.say("[[1.5, 2]]")
+        self.assertIn("no number", wrong["error"]["message"])
+
+    def test_an_answer_that_is_no_json_costs_its_question_alone(self) -> None:
+        good, bad, arrays = self.say(
+            "t.Answer([1], transcript=2)", "t.Answer([1], transcript={1, 2})", "t.Answer([1], transcript=array_like([float('nan'), 3]))"
+        )
+        self.assertEqual(good, {"scores": [1.0], "transcript": 2})
+        self.assertEqual(bad["error"]["message"], "the answer is no JSON: `set` is no JSON")
+        self.assertEqual(arrays["transcript"], [None, 3])
+
+    def test_an_exception_that_cannot_be_printed_is_reported(self) -> None:
+        (failed,) = self.say("(_ for _ in ()).throw(Unprintable())")
+        self.assertEqual(failed["error"]["message"], "Unprintable")
+
+    def test_a_load_is_asked_for_and_happens_once(self) -> None:
+        handle = self.child.create("batches", {"entries": "[[float(self.loads)]]"})
+        for _ in range(2):
+            self.assertNotIn("error", self.child.ask("load", handle=handle))
+        self.assertEqual(self.child.score(handle, [["a"]])["scores"], [[1.0]])
 
     def test_what_is_no_list_of_numbers_is_an_error(self) -> None:
         for expression in ("None", "'7'", "{'a': 1}", "['x']", "object()", "[None]"):

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from driver import ROOT, Child, Folder  # noqa: E402
 
 import tribunal_adapter.ready  # noqa: E402
+from tribunal_adapter import Turn  # noqa: E402
 from tribunal_adapter.kinds import kinds_of  # noqa: E402
 
 PAGE = os.path.join(ROOT, "..", "..", "docs", "adapters-python.md")
@@ -35,7 +36,7 @@ class Page(unittest.TestCase):
     def test_the_first_example_scores(self) -> None:
         folder = Folder()
         self.addCleanup(folder.close)
-        child = Child(folder.write("brevity.py", self.block("def score(conversation")))
+        child = Child(folder.write("brevity.py", self.block("SELF_CHECK = False")))
         self.addCleanup(child.end)
         handle = child.create("brevity", {"reward-per-character": -0.5})
         self.assertEqual(child.score(handle, [["abcd"]])["scores"], [[-2.0]])
@@ -57,6 +58,17 @@ class Page(unittest.TestCase):
         self.addCleanup(child.end)
         declares = child.ask("check", component="source", kind="judge", settings={"model": "m"})["declares"]
         self.assertEqual(declares["batch"], 64)
+
+    def test_the_pair_template_is_the_one_of_its_model(self) -> None:
+        try:
+            from jinja2.sandbox import SandboxedEnvironment
+        except ImportError:
+            self.skipTest("jinja2 is not installed")
+        turns = [Turn(role=role, content=text) for role, text in (("user", "Q1"), ("assistant", "A1"), ("user", "Q2"))]
+        template = SandboxedEnvironment().from_string(self.block('{{ "[CONTEXT]'))
+        # What `rewardbench.models.slicpairpm` writes, but for blanks at the end, which the chat template strips.
+        expected = "[CONTEXT] \n\n<turn> user\n Q1\n<turn> assistant\n A1\n<turn> user\n Q2\n [RESPONSE A] x [RESPONSE B] y"
+        self.assertEqual(template.render(conversation=turns, a="x", b="y"), expected)
 
     def test_recipes_of_ready_adapters_fit_their_schemas(self) -> None:
         kinds = {kind.name: kind for kind in kinds_of([tribunal_adapter.ready])}

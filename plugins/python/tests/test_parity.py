@@ -274,12 +274,38 @@ class Parity(unittest.TestCase):
                 "    return [model(input_ids=row).logits[0] for row in rows]\n"
             )
         handle = self.classifier(folder, call=f"{code}:score")
-        reply = self.child.ask(
-            "score", 60, handle=handle, prompts=[[{"role": "user", "content": p}] for p, _ in TEXTS],
-            questions=[{"prompt": at, "candidates": [reply]} for at, (_, reply) in enumerate(TEXTS)],
-        )
         expected = [row[0] for row in self.reference(model, tokenizer, TEXTS)]
-        self.compare("call", [row[0] for row in reply["scores"]], expected)
+        self.compare("call", [answer["scores"][0] for answer in ask(self.child, handle, TEXTS)], expected)
+        first = self.child.ask("identify", 60, handle=handle)["identity"]
+        with open(code, "a") as file:
+            file.write("# another version\n")
+        self.assertNotEqual(self.child.ask("identify", 60, handle=handle)["identity"], first)
+
+    def test_a_checkpoint_without_a_head_is_refused(self) -> None:
+        from transformers import LlamaConfig, LlamaForCausalLM
+
+        tokenizer = make_tokenizer(True, False)
+        shape: Dict[str, Any] = dict(vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1)
+        config = LlamaConfig(num_attention_heads=2, num_key_value_heads=2, num_labels=1, tie_word_embeddings=True, **shape)
+        folder = self.place()
+        LlamaForCausalLM(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        error = self.child.ask("load", 60, handle=self.classifier(folder))["error"]
+        self.assertEqual(error["code"], "broken")
+        self.assertIn("score.weight", error["message"])
+        pairs = self.child.create("hf-pair-preference", {"model": folder, "max-length": 4096})
+        self.assertNotIn("error", self.child.ask("load", 60, handle=pairs))
+
+    def test_a_template_may_refuse_single_dialogues(self) -> None:
+        tokenizer = make_tokenizer(True, False)
+        tokenizer.chat_template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHATML
+        folder = self.place()
+        make_model("llama", tokenizer, folder)
+        turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]
+        refused, scored = ask(self.child, self.classifier(folder), [(turns, "a"), ("q", "a")])
+        self.assertEqual(refused["error"]["code"], "rejected")
+        self.assertIn("no system", refused["error"]["message"])
+        self.assertIn("scores", scored)
 
     def test_a_rewardbench_pipeline_runs_unchanged(self) -> None:
         tokenizer = make_tokenizer(True, False)
@@ -299,16 +325,28 @@ class Parity(unittest.TestCase):
                 "        inputs = self.tokenizer(samples, return_tensors='pt', add_special_tokens=False, **kwargs)\n"
                 "        with torch.no_grad():\n"
                 "            return self.model(**inputs).logits\n"
+                "class Pairs:\n"
+                "    def __init__(self, task, model, tokenizer):\n"
+                "        pass\n"
+                "    def __call__(self, candidates_A, candidates_B, **kwargs):\n"
+                "        shorter = [len(a[-1]['content']) < len(b[-1]['content']) for a, b in zip(candidates_A, candidates_B)]\n"
+                "        return torch.tensor(shorter)\n"
             )
         expected = [row[0] for row in self.reference(model, tokenizer, TEXTS)]
-        for formatting in ("template", "messages"):
-            settings = {"pipeline": f"{code}:Pipe", "model": folder, "max-length": 2048, "formatting": formatting}
-            handle = self.child.create("from-rewardbench", settings)
-            reply = self.child.ask(
-                "score", 60, handle=handle, prompts=[[{"role": "user", "content": p}] for p, _ in TEXTS],
-                questions=[{"prompt": at, "candidates": [reply]} for at, (_, reply) in enumerate(TEXTS)],
-            )
-            self.compare("from-rewardbench", [row[0] for row in reply["scores"]], expected)
+        prompts = [[{"role": "user", "content": prompt}] for prompt, _ in TEXTS]
+        singles = [{"prompt": at, "candidates": [reply]} for at, (_, reply) in enumerate(TEXTS)]
+        pairs = [{"prompt": at, "candidates": [reply, reply + "!"]} for at, (_, reply) in enumerate(TEXTS)]
+        settings = {"pipeline": f"{code}:Pipe", "model": folder, "max-length": 2048}
+        handle = self.child.create("from-rewardbench", settings)
+        answers = self.child.ask("score", 60, handle=handle, prompts=prompts, questions=singles)["answers"]
+        self.compare("from-rewardbench", [answer["scores"][0] for answer in answers], expected)
+        self.assertEqual(answers[0]["parts"], {"truncated": [0.0]})
+        handle = self.child.create("from-rewardbench", {**settings, "formatting": "messages"})
+        rows = self.child.ask("score", 60, handle=handle, prompts=prompts, questions=singles)["scores"]
+        self.compare("from-rewardbench", [row[0] for row in rows], expected)
+        handle = self.child.create("from-rewardbench", {**settings, "pipeline": f"{code}:Pairs", "formatting": "pairs"})
+        rows = self.child.ask("score", 60, handle=handle, prompts=prompts, questions=pairs)["scores"]
+        self.assertEqual(rows, [[1.0, 0.0]] * len(TEXTS))
 
     def test_dpo_is_the_difference_of_two_sums_of_log_probabilities(self) -> None:
         import torch

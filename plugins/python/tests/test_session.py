@@ -231,9 +231,11 @@ class Session(unittest.TestCase):
     def test_a_line_that_is_no_json_ends_the_child(self) -> None:
         child = self.child("def score(c, r): return [1.0]\n")
         child.write(b"{nonsense")
+        said = child.read()
+        self.assertEqual(said["op"], "log")
+        self.assertIn("nonsense", said["text"])
         self.assertIsNone(child.read())
         self.assertEqual(child.end(), 2)
-        self.assertIn("nonsense", child.error_text())
 
     def test_unknown_operations_and_handles_are_errors(self) -> None:
         child = self.child("def score(c, r): return [1.0]\n")

@@ -6,16 +6,17 @@ import os
 import queue
 import sys
 import threading
+import time
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
 from tribunal_adapter.errors import Broken, SettingsError
-from tribunal_adapter.instances import Instance, cancelled_object, error_object, log
+from tribunal_adapter.instances import LISTENERS, Instance, cancelled_object, error_object, log
 from tribunal_adapter.kinds import Kind
 from tribunal_adapter.stdio import write_all
 from tribunal_adapter.tickets import Ticket, begin, end
-from tribunal_adapter.wire import PROTOCOL, ProtocolError, Request, encode, read_request
+from tribunal_adapter.wire import LONGEST_LINE, PROTOCOL, ProtocolError, Request, encode, read_request
 
-CAPABILITIES = ("blob", "cancel")
+CAPABILITIES = ("blob", "cancel", "load")
 LONGEST_CLOSE = 1.0  # seconds; the host waits two
 
 Job = Optional[Callable[[], None]]
@@ -109,20 +110,20 @@ class Child:
     def _greet(self, request: Request) -> bool:
         theirs = request.get("protocol") or [0, 0]
         offered = request.get("caps") or []
-        self._write(
-            {
-                "op": "hello",
-                "protocol": list(PROTOCOL),
-                "name": self._name,
-                "version": self._version,
-                "sdk": f"tribunal_adapter 0.1.0, Python {sys.version.split()[0]}",
-                "caps": [capability for capability in CAPABILITIES if capability in offered],
-                "kinds": [kind.card() for kind in self._kinds.values()],
-            }
-        )
+        greeting = {
+            "op": "hello",
+            "protocol": list(PROTOCOL),
+            "name": self._name,
+            "version": self._version,
+            "sdk": f"tribunal_adapter 0.1.0, Python {sys.version.split()[0]}",
+            "caps": [capability for capability in CAPABILITIES if capability in offered],
+            "kinds": [kind.card() for kind in self._kinds.values()],
+        }
+        self._write(encode(greeting))
         if theirs[0] != PROTOCOL[0]:
             log(f"tribunal_adapter: the host speaks protocol {theirs}, this child {list(PROTOCOL)}")
             return False
+        LISTENERS.append(lambda text: self._write(encode({"op": "log", "level": "warn", "text": text})))
         return True
 
     def _cancel(self, id: Any) -> None:
@@ -173,12 +174,14 @@ class Child:
         if self._open.pop(ticket.id, None) is not ticket:
             return
         try:
-            self._write({"id": ticket.id, **reply})
-        except (TypeError, ValueError, RecursionError) as error:
-            self._write({"id": ticket.id, "error": Broken(f"the answer is no JSON: {error}").on_the_wire()})
+            line = encode({"id": ticket.id, **reply})
+        except (TypeError, ValueError, RecursionError):
+            line = encode({"id": ticket.id, **readable(reply)})
+        if len(line) > LONGEST_LINE:
+            line = encode({"id": ticket.id, "error": Broken(f"the answer has {len(line)} bytes, and 64 MiB is most").on_the_wire()})
+        self._write(line)
 
-    def _write(self, reply: Dict[str, Any]) -> None:
-        line = encode(reply)
+    def _write(self, line: bytes) -> None:
         try:
             with self._writing:
                 write_all(self._replies, line)
@@ -202,6 +205,10 @@ class Child:
         return {"handle": self._created}
 
     def _close_idle(self) -> None:
+        # The host says `destroy` and `shutdown` in one breath: what is closing already is waited for.
+        until = time.monotonic() + LONGEST_CLOSE
+        while time.monotonic() < until and any(open.request.get("op") == "destroy" for open in list(self._open.values())):
+            time.sleep(0.005)
         # Adapters that are at work are not waited for, and those that close slowly not for long.
         closing = [
             threading.Thread(target=_quietly, args=(handle.instance.close,), daemon=True)
@@ -212,6 +219,22 @@ class Child:
             thread.start()
         for thread in closing:
             thread.join(LONGEST_CLOSE)
+
+
+def readable(reply: Dict[str, Any]) -> Dict[str, Any]:
+    """A reply that is no JSON, with an error in the place of each entry that is the reason."""
+    for key in ("answers", "completions"):
+        if key in reply:
+            return {key: [_or_error(entry) for entry in reply[key]]}
+    return dict(_or_error(reply))
+
+
+def _or_error(entry: Any) -> Any:
+    try:
+        encode(entry)
+    except (TypeError, ValueError, RecursionError) as error:
+        return {"error": Broken(f"the answer is no JSON: {error}").on_the_wire()}
+    return entry
 
 
 def _quietly(close: Callable[[], None]) -> None:

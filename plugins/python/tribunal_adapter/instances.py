@@ -9,7 +9,7 @@ import threading
 import traceback
 from dataclasses import asdict
 from types import ModuleType
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from tribunal_adapter.bases import attribute, own_method
 from tribunal_adapter.errors import AdapterError, Cancelled, SettingsError
@@ -38,7 +38,7 @@ class Instance:
 
     def operations(self) -> Dict[str, Operation]:
         """The operations of this component by name; each returns the keys of its reply."""
-        return {"identify": self.identify}
+        return {"identify": self.identify, "load": self.load_first}
 
     def trait(self, name: str, default: Any) -> Any:
         """An attribute of the adapter or a constant of its module."""
@@ -66,6 +66,11 @@ class Instance:
                     if method:
                         method()
                     self._loaded = True
+
+    def load_first(self, ticket: Ticket) -> Dict[str, Any]:
+        """The request to load before the first question."""
+        self.load()
+        return {}
 
     def close(self) -> None:
         """Tells the adapter that it is no longer needed."""
@@ -108,9 +113,16 @@ def error_object(error: BaseException, at_settings: bool = False) -> Dict[str, A
     if isinstance(error, AdapterError):
         return error.on_the_wire()
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    text = str(error)
+    try:
+        text = str(error)[:MOST_TRACE]
+    except Exception:  # an exception of the adapter may fail at this, too
+        text = ""
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return {"code": "broken", "message": message, "trace": trace[-MOST_TRACE:]}
+
+
+LISTENERS: List[Callable[[str], None]] = []
+"""Who takes warnings: the running child puts itself here."""
 
 
 def cancelled_object() -> Dict[str, Any]:
@@ -125,5 +137,8 @@ def usage_object(usage: Usage) -> Dict[str, Any]:
 
 
 def log(text: str) -> None:
-    """A line for the person who runs the program; the host keeps standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """A warning for the person who runs the program; without a host it goes to standard error."""
+    if LISTENERS:
+        LISTENERS[-1](text)
+    else:
+        print(text, file=sys.stderr, flush=True)

@@ -68,9 +68,8 @@ class SourceInstance(Instance):
             entries = _as_samples(entries, drawn)
         if ticket.cancelled and all(entry == {"error": cancelled_object()} for entry in entries):
             raise Cancelled()
-        for entry in entries:
-            if type(entry) is dict:
-                return {"answers": [entry if type(entry) is dict else {"scores": entry} for entry in entries]}
+        if dict in map(type, entries):
+            return {"answers": [entry if type(entry) is dict else {"scores": entry} for entry in entries]}
         return {"scores": entries}
 
     def inspect(self, ticket: Ticket) -> Dict[str, Any]:
@@ -128,7 +127,7 @@ class SourceInstance(Instance):
                     result = single(question)
                 else:
                     result = single(question.conversation, question.candidates)
-                entries.append(_entry(result, question.count))
+                entries.append(_scores(result, question.count) if type(result) is list else _entry(result, question.count))
             except BaseException as error:  # also `SystemExit`: a question must not end the child
                 entries.append(_failed(error))
         return entries
@@ -186,6 +185,8 @@ def _scores(values: List[Any], count: int) -> List[float]:
 
 
 def _score(value: Any, at: int, count: int) -> float:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]  # a row of an array with one column, such as the logits of a model with one output
     try:
         number = float(value)
     except (TypeError, ValueError):

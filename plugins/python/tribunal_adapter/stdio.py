@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import os
 import sys
@@ -32,6 +33,10 @@ def take_stdio() -> Tuple[BinaryIO, int]:
         if isinstance(stream, io.TextIOWrapper):
             stream.flush()
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    try:
+        faulthandler.enable()  # a crash in native code says where on standard error
+    except (AttributeError, ValueError, RuntimeError, OSError):  # there is no standard error
+        pass
     _widen(requests)
     _widen(replies)
     return os.fdopen(requests, "rb", buffering=PIPE_BYTES), replies

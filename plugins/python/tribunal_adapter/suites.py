@@ -78,12 +78,17 @@ class SuiteInstance(Instance):
 
     def _peek(self) -> bool:
         if not self._ahead and self._items is not None:
-            self._ahead = [item for item in (next(self._items, None),) if item is not None]
+            # An item that is `None` is a mistake, and must not look like the end.
+            item = next(self._items, END)
+            self._ahead = [] if item is END else [item]
         return bool(self._ahead)
 
     def _take(self) -> Any:
         self._position += 1
         return self._ahead.pop()
+
+
+END = object()
 
 
 def item_object(item: Any, position: int) -> Dict[str, Any]:

@@ -11,7 +11,15 @@ from tribunal_adapter.values import Question, Turn
 PROTOCOL = (1, 0)
 LONGEST_LINE = 64 << 20
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+def _plain(value: Any) -> Any:
+    # Numbers of numpy and torch, and their arrays.
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"`{type(value).__name__}` is no JSON")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
 
 
 class ProtocolError(Exception):
@@ -71,7 +79,7 @@ def without_infinities(value: Any) -> Any:
         return {key: without_infinities(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [without_infinities(inner) for inner in value]
-    return value
+    return without_infinities(value.tolist()) if hasattr(value, "tolist") else value
 
 
 def turns_of(value: Any) -> List[Turn]:
@@ -88,19 +96,19 @@ def questions_of(request: Request) -> List[Question]:
 
     blob = request.blob
     at = 0
-
-    def text(length: int) -> str:
-        nonlocal at
-        start, at = at, at + length
-        return blob[start:at].decode("utf-8", "replace")
-
-    prompts = [[Turn(role=role, content=text(length)) for role, length in prompt] for prompt in request["prompts"]]
+    prompts = []
+    for prompt in request["prompts"]:
+        turns = []
+        for role, length in prompt:
+            turns.append(Turn(role=role, content=blob[at : at + length].decode("utf-8", "replace")))
+            at += length
+        prompts.append(turns)
     questions = []
     for question in asked:
         candidates = []
-        for length in question.get("candidates") or ():
-            start, at = at, at + length
-            candidates.append(blob[start:at].decode("utf-8", "replace"))
+        for length in question["candidates"] or ():
+            candidates.append(blob[at : at + length].decode("utf-8", "replace"))
+            at += length
         questions.append(Question(prompts[question["prompt"]][:], candidates))
     if at != len(blob):
         raise ProtocolError(f"the lengths of a `score` line add up to {at} bytes, and {len(blob)} follow")

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Callable, Dict, List, Literal, Optional, Sequ
 
 from tribunal_adapter.bases import Adapter
 from tribunal_adapter.errors import Abstain, Broken, SettingsError
+from tribunal_adapter.instances import log
 from tribunal_adapter.loading import load_object
-from tribunal_adapter.ready.checkpoints import Checkpoint, identity
+from tribunal_adapter.ready.checkpoints import Checkpoint, digest, identity
+from tribunal_adapter.ready.code import check_place, code_file
 from tribunal_adapter.ready.dialogues import Dialogues, Encoded
-from tribunal_adapter.ready.passes import Heads, pad_id
+from tribunal_adapter.ready.passes import Heads, pad_id, stop_if_cancelled
 from tribunal_adapter.settings import Setting
 from tribunal_adapter.values import Answer, Identity, Inspection, Question
 
@@ -89,6 +91,8 @@ class SequenceClassifier(Adapter):
         self.padding_side = padding_side
         self.model_class = model_class
         self.call = call
+        if call is not None:
+            check_place("call", call)
         self.batch = batch_size * 4  # more than one forward pass, so that sorting by length pays
         self.scale = "logit" if not call else "free"
         if output is not None and weights is not None:
@@ -100,15 +104,12 @@ class SequenceClassifier(Adapter):
             choose_output(labels, output, weights)
 
     def identify(self) -> Identity:
-        """Weights or commit, and the file of the function that is called."""
-        extra = ""
+        """Weights or commit, the chat template, and the file of the function that is called."""
+        template = self.dialogue_options["chat_template"]
+        files = [str(template)] if template else []
         if self.call:
-            function = load_object(self.call)
-            with open(function.__code__.co_filename, "rb") as file:
-                import hashlib
-
-                extra = "call sha256:" + hashlib.sha256(file.read()).hexdigest()
-        return identity(self.KIND, self.VERSION, self.checkpoint, extra=extra)
+            files.append(code_file(load_object(self.call)))
+        return identity(self.KIND, self.VERSION, self.checkpoint, extra=digest(files) if files else "")
 
     def load(self) -> None:
         """Loads tokenizer and model."""
@@ -116,7 +117,13 @@ class SequenceClassifier(Adapter):
         self.dialogues = Dialogues(self.tokenizer, **self.dialogue_options)
         self.model = self.checkpoint.load_model(load_object(self.model_class))
         self.function: Optional[Callable[..., Any]] = load_object(self.call) if self.call else None
+        made_for = getattr(self.model.config, "max_position_embeddings", None)
+        if made_for and made_for < self.dialogues.max_length:
+            log(f"tribunal_adapter.ready: the model was made for {made_for} tokens, and `max-length` is {self.dialogues.max_length}")
         if self.function:
+            # For code that cuts by the tokenizer's own settings.
+            self.tokenizer.model_max_length = self.dialogues.max_length
+            self.tokenizer.truncation_side = self.dialogues.truncation_side
             return
         self.heads = Heads(self.model, pad_id(self.tokenizer), self.padding_side, self.batch_size)
         names = getattr(self.model.config, "id2label", None) or {0: "LABEL_0"}
@@ -138,7 +145,7 @@ class SequenceClassifier(Adapter):
             else:
                 encoded[at] = text
         if self.function:
-            self._by_function(questions, list(encoded), answers)
+            self._by_function(questions, encoded, answers)
             return answers
         for (at, text), row in zip(encoded.items(), self.heads.rows([text.ids for text in encoded.values()])):
             answers[at] = self._answer(row, text)
@@ -164,11 +171,13 @@ class SequenceClassifier(Adapter):
         if hasattr(self, "dialogues"):
             self.dialogues.report()
 
-    def _by_function(self, questions: List[Question], places: List[int], answers: List[Any]) -> None:
+    def _by_function(self, questions: List[Question], encoded: Dict[int, Encoded], answers: List[Any]) -> None:
         import torch
 
         assert self.function is not None, "asked for only where `call` is set"
+        places = list(encoded)
         for start in range(0, len(places), self.batch_size):
+            stop_if_cancelled()
             some = places[start : start + self.batch_size]
             conversations = [[dict(turn) for turn in self.dialogues.messages(questions[at].dialogue())] for at in some]
             with torch.inference_mode():
@@ -177,7 +186,7 @@ class SequenceClassifier(Adapter):
             if len(values) != len(some):
                 raise Broken(f"`{self.call}` returned {len(values)} scores for {len(some)} conversations")
             for at, value in zip(some, values):
-                answers[at] = Answer([value])
+                answers[at] = Answer([value], parts={"truncated": [1.0 if encoded[at].truncated else 0.0]})
 
     def _answer(self, row: Sequence[float], text: Encoded) -> Answer:
         if len(row) != len(self.labels):

@@ -6,7 +6,7 @@ import pathlib
 from dataclasses import dataclass, field
 from typing import Any, List, Optional, Sequence
 
-from tribunal_adapter.errors import SettingsError
+from tribunal_adapter.errors import Rejected, SettingsError
 from tribunal_adapter.instances import log
 from tribunal_adapter.values import Turn
 
@@ -49,6 +49,8 @@ class Dialogues:
         self._warned = False
         if not self.template and not getattr(tokenizer, "chat_template", None):
             raise SettingsError("chat-template", "the tokenizer has no chat template", "set `chat-template` to a file")
+        if "strftime_now" in str(self.template or tokenizer.chat_template):
+            log("tribunal_adapter.ready: the chat template writes the date of today, so scores may change by the day; see `chat-template`")
 
     def messages(self, turns: Sequence[Turn]) -> List[Turn]:
         """The turns, with the system prompt in front where the dialogue has none."""
@@ -58,11 +60,16 @@ class Dialogues:
 
     def render(self, turns: Sequence[Turn], to_continue: bool = False) -> str:
         """The text that the chat template makes; `to_continue` ends it where the assistant's reply begins."""
+        from jinja2.exceptions import TemplateError
+
         options = {"chat_template": self.template} if self.template else {}
         messages = [dict(turn) for turn in self.messages(turns)]
-        return str(
-            self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=to_continue, **options)
-        )
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=to_continue, **options)
+            )
+        except TemplateError as error:  # it knows no system turns, or wants user and assistant to alternate
+            raise Rejected(f"the chat template refuses the dialogue: {error}") from None
 
     def encode(self, rendered: str) -> Encoded:
         """Token ids of a rendered text.
@@ -86,17 +93,28 @@ class Dialogues:
         if whole > self.max_length:
             ids = self._shorten(rendered, ids, special, bool(written))
             notes.append(f"cut from {whole} to {len(ids)} tokens on the {self.truncation_side}")
-            self._cut += 1
-            if self._cut & (self._cut - 1) == 0:
-                log(f"tribunal_adapter.ready: {self._cut} texts so far were cut to {self.max_length} tokens")
+            self.count_long()
         if not ids:
-            raise ValueError("the rendered text has no tokens")
+            raise Rejected("the rendered text has no tokens")
         return Encoded(ids, whole, leading(ids, bos_id), notes)
 
+    def count_long(self) -> None:
+        """Counts a text that is too long, and says so at the first, second, fourth and so on."""
+        self._cut += 1
+        if self._cut & (self._cut - 1) == 0:
+            log(f"tribunal_adapter.ready: {self._cut} texts so far had more than {self.max_length} tokens")
+
+    def is_long(self, rendered: str) -> bool:
+        """Whether a text has too many tokens, where somebody else cuts it; counted as well."""
+        if len(rendered.encode()) <= self.max_length or len(self._ids(rendered, True)) <= self.max_length:
+            return False
+        self.count_long()
+        return True
+
     def report(self) -> None:
-        """Says at the end how many texts were cut."""
+        """Says at the end how many texts were too long."""
         if self._cut:
-            log(f"tribunal_adapter.ready: {self._cut} texts were cut to {self.max_length} tokens in all")
+            log(f"tribunal_adapter.ready: {self._cut} texts in all had more than {self.max_length} tokens")
 
     def _ids(self, rendered: str, special: bool, **options: Any) -> List[int]:
         # The tokenizer's warning about its own longest length would be misleading: the cut is ours.

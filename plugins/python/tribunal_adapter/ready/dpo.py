@@ -7,8 +7,8 @@ import pathlib
 from typing import Annotated, Any, Dict, List, Literal, Optional, Tuple
 
 from tribunal_adapter.bases import Adapter
-from tribunal_adapter.errors import SettingsError
-from tribunal_adapter.ready.checkpoints import Checkpoint, identity
+from tribunal_adapter.errors import Rejected, SettingsError
+from tribunal_adapter.ready.checkpoints import Checkpoint, digest, identity
 from tribunal_adapter.ready.dialogues import Dialogues
 from tribunal_adapter.ready.passes import log_probabilities, pad_id
 from tribunal_adapter.settings import Setting
@@ -93,8 +93,9 @@ class Dpo(Adapter):
         self.batch = batch_size * 4
 
     def identify(self) -> Identity:
-        """Weights or commits of both models."""
-        return identity(self.KIND, self.VERSION, *self.checkpoints)
+        """Weights or commits of both models, and the chat template."""
+        extra = digest([self.chat_template]) if self.chat_template else ""
+        return identity(self.KIND, self.VERSION, *self.checkpoints, extra=extra)
 
     def load(self) -> None:
         """Loads the policy's tokenizer and both models."""
@@ -148,15 +149,17 @@ class Dpo(Adapter):
         whole = self.dialogues.render(question.dialogue())
         # Templates that treat the last turn in a special way share less than the whole prompt.
         shared = before if whole.startswith(before) else os.path.commonprefix([before, whole])
-        prompt = self._ids(shared)
-        reply = self._ids(whole[len(shared) :])
+        # Both in one, as the model reads them; a token that differs with the reply behind it belongs to the reply.
+        ids = self._ids(whole)
+        start = len(os.path.commonprefix([self._ids(shared), ids]))
+        prompt, reply = ids[:start], ids[start:]
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         if bos is not None and prompt[:1] != [bos]:
             prompt = [bos, *prompt]
         if self.append_eos and eos is not None and reply[-1:] != [eos]:
             reply = [*reply, eos]
         if not prompt or not reply:
-            raise ValueError("prompt and reply have at least one token each")
+            raise Rejected("prompt and reply have at least one token each")
         length = len(prompt) + len(reply)
         if length > self.max_length:
             prompt = prompt[-self.max_prompt_length :]

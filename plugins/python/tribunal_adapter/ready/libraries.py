@@ -9,7 +9,7 @@ from typing import Tuple
 
 from tribunal_adapter.errors import SettingsError
 
-PACKAGES = {"torch": "torch", "transformers": "transformers", "bitsandbytes": "bitsandbytes", "jinja2": "jinja2"}
+PACKAGES = {"torch": "torch", "transformers": "transformers", "bitsandbytes": "bitsandbytes", "jinja2": "jinja2", "accelerate": "accelerate"}
 
 
 def require(*modules: str) -> None:

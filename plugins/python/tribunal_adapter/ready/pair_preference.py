@@ -40,6 +40,8 @@ class PairPreference(Adapter):
         template: A Jinja file for the user's message; sees `conversation`, `question` (the last user turn), `a`, `b`, `label_a`, `label_b`.
         label_a: The token that stands for the first reply.
         label_b: The token that stands for the second reply.
+        generation_prompt: Whether the chat template begins the model's reply; some models were trained without that.
+        bos: Whether the prompt begins with the BOS token.
         prefix: Text that the model's reply is made to begin with, such as `[[`.
         both_orders: Ask in both orders and average; needs twice the time.
         revision: A branch, tag or commit of the repository.
@@ -67,6 +69,8 @@ class PairPreference(Adapter):
         template: Optional[pathlib.Path] = None,
         label_a: str = "A",
         label_b: str = "B",
+        generation_prompt: bool = True,
+        bos: bool = True,
         prefix: str = "",
         both_orders: bool = False,
         revision: Optional[str] = None,
@@ -89,6 +93,8 @@ class PairPreference(Adapter):
             raise SettingsError("label-b", "both labels are the same")
         self.template_file = template
         self.labels = (label_a, label_b)
+        self.generation_prompt = generation_prompt
+        self.bos = bos
         self.prefix = prefix
         self.both_orders = both_orders
         self.max_length = max_length
@@ -116,6 +122,7 @@ class PairPreference(Adapter):
             max_length=self.max_length,
             system_prompt=self.system_prompt,
             chat_template=self.chat_template,
+            add_special_tokens=None if self.bos else False,
         )
         self.tokens = (self._token("label-a", self.labels[0]), self._token("label-b", self.labels[1]))
         self.model = self.checkpoint.load_model(AutoModelForCausalLM)
@@ -175,7 +182,11 @@ class PairPreference(Adapter):
             label_a=self.labels[0],
             label_b=self.labels[1],
         )
-        return self.dialogues.render([Turn(role="user", content=message)], to_continue=True) + self.prefix
+        text = self.dialogues.render([Turn(role="user", content=message)], to_continue=self.generation_prompt)
+        token = self.tokenizer.bos_token
+        if not self.bos and token and text.startswith(token):
+            text = text[len(token) :]
+        return text + self.prefix
 
     def _encoded(self, question: Question, turned: bool) -> Encoded:
         return self.dialogues.encode(self._rendered(question, turned))

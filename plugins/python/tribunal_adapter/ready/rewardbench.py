@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect as python_inspect
-import os
 import pathlib
 from typing import Annotated, Any, Dict, List, Literal, Optional
 
 from tribunal_adapter.bases import Adapter
-from tribunal_adapter.errors import Broken, SettingsError
+from tribunal_adapter.errors import Broken
 from tribunal_adapter.loading import load_object
-from tribunal_adapter.ready.checkpoints import Checkpoint, identity
+from tribunal_adapter.ready.checkpoints import Checkpoint, digest, identity
 from tribunal_adapter.ready.classifier import flat
+from tribunal_adapter.ready.code import check_place, code_file
 from tribunal_adapter.ready.dialogues import Dialogues
 from tribunal_adapter.ready.passes import stop_if_cancelled
 from tribunal_adapter.settings import Setting
@@ -23,14 +21,16 @@ class FromRewardBench(Adapter):
     """A pipeline class of `rewardbench`, constructed as `Class("text-classification", model=..., tokenizer=...)` and called with samples.
 
     The class gets what that program gives it: rendered texts (or lists of messages), `batch_size`, `truncation`, `padding`, `max_length`,
-    `function_to_apply`, `return_token_type_ids`. What it does about BOS tokens and padding is its own affair.
+    `function_to_apply`, `return_token_type_ids`. What it does about BOS tokens and padding is its own affair. A class that compares
+    (`custom_dialogue` in that package, such as PairRM's) gets two lists of dialogues with `formatting = "pairs"`, and its answer is the score
+    of the first.
 
     Args:
         pipeline: `file.py:ClassName` or `module:ClassName`.
         model: A folder or a repository id.
         max_length: Handed to the pipeline, and the tokenizer's longest length.
-        model_class: `module:Class` that loads the model.
-        formatting: `template` hands over rendered texts, `messages` lists of messages (custom dialogues).
+        model_class: `module:Class` that loads the model, or a function that is called like its `from_pretrained`.
+        formatting: `template` hands over rendered texts, `messages` lists of messages, `pairs` two lists of lists of messages.
         truncation_side: Where the tokenizer cuts.
         revision: A branch, tag or commit of the repository.
         trust_remote_code: Run code that comes with the model.
@@ -55,7 +55,7 @@ class FromRewardBench(Adapter):
         model: str,
         max_length: Annotated[int, Setting(minimum=1)],
         model_class: str = "transformers:AutoModelForSequenceClassification",
-        formatting: Literal["template", "messages"] = "template",
+        formatting: Literal["template", "messages", "pairs"] = "template",
         truncation_side: Literal["left", "right"] = "left",
         revision: Optional[str] = None,
         trust_remote_code: bool = False,
@@ -67,11 +67,8 @@ class FromRewardBench(Adapter):
         chat_template: Optional[pathlib.Path] = None,
         batch_size: Annotated[int, Setting(minimum=1)] = 8,
     ) -> None:
-        place, _, name = pipeline.rpartition(":")
-        if not place or not name:
-            raise SettingsError("pipeline", f"`{pipeline}` is not of the form `file.py:ClassName`")
-        if place.endswith(".py") and not os.path.isfile(place):
-            raise SettingsError("pipeline", f"there is no file `{os.path.abspath(place)}`")
+        check_place("pipeline", pipeline)
+        check_place("model-class", model_class)
         self.checkpoint = Checkpoint(
             model, "model", revision, trust_remote_code, dtype, attn_implementation, device_map, device, quantization
         )
@@ -84,24 +81,31 @@ class FromRewardBench(Adapter):
         self.chat_template = chat_template
         self.batch_size = batch_size
         self.batch = batch_size
+        self.arity = (2, 2) if formatting == "pairs" else (1, 1)
+        self.scale = "unit" if formatting == "pairs" else "free"
 
     def identify(self) -> Identity:
-        """Weights or commit, and the pipeline's file."""
-        with open(python_inspect.getfile(load_object(self.pipeline_class)), "rb") as file:
-            code = hashlib.sha256(file.read()).hexdigest()
-        return identity(self.KIND, self.VERSION, self.checkpoint, extra=f"pipeline sha256:{code}")
+        """Weights or commit, the files of the pipeline and of the class that loads the model, and the chat template."""
+        files = [code_file(load_object(self.pipeline_class))]
+        if not self.model_class.startswith("transformers:"):
+            files.append(code_file(load_object(self.model_class)))
+        if self.chat_template:
+            files.append(str(self.chat_template))
+        return identity(self.KIND, self.VERSION, self.checkpoint, extra=digest(files))
 
     def load(self) -> None:
         """Loads tokenizer, model and pipeline."""
         self.tokenizer = self.checkpoint.load_tokenizer()
         self.tokenizer.truncation_side = self.truncation_side
         model = self.checkpoint.load_model(load_object(self.model_class))
-        if self.tokenizer.pad_token_id is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
-        config = getattr(model, "config", None)
-        if config is not None and getattr(config, "pad_token_id", None) is None:
-            config.pad_token_id = self.tokenizer.pad_token_id
         self.pipeline = load_object(self.pipeline_class)("text-classification", model=model, tokenizer=self.tokenizer)
+        # As in that package: after the class was made, which may have chosen a pad token.
+        tokenizer = getattr(self.pipeline, "tokenizer", self.tokenizer)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token_id = tokenizer.eos_token_id
+        config = getattr(getattr(self.pipeline, "model", model), "config", None)
+        if config is not None and getattr(config, "pad_token_id", None) is None:
+            config.pad_token_id = tokenizer.pad_token_id
         self.dialogues: Optional[Dialogues] = None
         if self.formatting == "template":
             self.dialogues = Dialogues(self.tokenizer, max_length=self.max_length, chat_template=self.chat_template)
@@ -114,12 +118,18 @@ class FromRewardBench(Adapter):
         for start in range(0, len(questions), self.batch_size):
             stop_if_cancelled()
             some = questions[start : start + self.batch_size]
+            samples = [[self._sample(question, at) for question in some] for at in range(self.arity[1])]
             with torch.inference_mode():
-                rewards = self.pipeline([self._sample(question) for question in some], **self._options())
-            values = flat(rewards)
+                values = flat(self.pipeline(*samples, **self._options()))
             if len(values) != len(some):
                 raise Broken(f"`{self.pipeline_class}` returned {len(values)} rewards for {len(some)} samples")
-            answers.extend(Answer([value]) for value in values)
+            for row, value in enumerate(values):
+                if self.arity == (2, 2):
+                    answers.append(Answer([value, 1 - value]))
+                elif self.dialogues is None:
+                    answers.append(Answer([value]))
+                else:
+                    answers.append(Answer([value], parts={"truncated": [float(self.dialogues.is_long(samples[0][row]))]}))
         return answers
 
     def inspect(self, question: Question) -> Inspection:
@@ -133,10 +143,15 @@ class FromRewardBench(Adapter):
             notes=["the pipeline tokenises; look there for BOS tokens and padding"],
         )
 
-    def _sample(self, question: Question) -> Any:
+    def close(self) -> None:
+        """Says how many texts were too long."""
+        if getattr(self, "dialogues", None):
+            self.dialogues.report()  # type: ignore[union-attr]
+
+    def _sample(self, question: Question, candidate: int = 0) -> Any:
         if self.dialogues is None:
-            return [dict(turn) for turn in question.dialogue()]
-        return self.dialogues.render(question.dialogue())
+            return [dict(turn) for turn in question.dialogue(candidate)]
+        return self.dialogues.render(question.dialogue(candidate))
 
     def _options(self) -> Dict[str, Any]:
         return {
