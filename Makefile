@@ -1,13 +1,13 @@
 # What people do with this repository. Each target works on a fresh Debian machine that has Rust and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench test-kill test-servers
+.PHONY: help demo test check bench test-kill test-servers test-adapters test-python test-sanitizers
 
 # Arguments for the programs of `make bench`, such as BENCH="--quick".
 BENCH ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: ## Build the program and run a small recipe: several sources on several suites
 	@scripts/demo.sh
@@ -26,3 +26,12 @@ test-kill: ## End a run at 200 random moments and resume it each time
 
 test-servers: ## Ask a real third-party server that serves tiny models made for it
 	@scripts/test-servers.sh
+
+test-adapters: ## From an empty folder to a report in each language, commands counted and timed
+	@scripts/test-adapters.sh
+
+test-python: ## The Python package, its ready adapters held against transformers
+	@scripts/test-python.sh
+
+test-sanitizers: ## The loader and plugins in C under AddressSanitizer and valgrind
+	@scripts/test-sanitizers.sh

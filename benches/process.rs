@@ -18,11 +18,13 @@ pub struct Ended {
     #[allow(dead_code, reason = "not every bench reads it")]
     pub wall: Duration,
     /// The most memory that it held in pages of its own or shared (`VmHWM`). 0 where `/proc` does not tell.
+    #[allow(dead_code, reason = "not every bench reads it")]
     pub peak_bytes: u64,
     /// Time since 1970, and the processor time used until then by all threads; in order.
     #[allow(dead_code, reason = "not every bench reads it")]
     pub processor: Vec<(Duration, Duration)>,
     /// Standard output.
+    #[allow(dead_code, reason = "not every bench reads it")]
     pub output: Vec<u8>,
 }
 

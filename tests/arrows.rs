@@ -17,7 +17,7 @@ struct Crate {
 /// What `tribunal-api` itself builds on: whoever implements one of its traits compiles these anyway.
 const VOCABULARY: [&str; 5] = ["async-trait", "schemars", "serde", "serde_json", "thiserror"];
 
-const TABLE: [Crate; 12] = [
+const TABLE: [Crate; 14] = [
     Crate { name: "tribunal-api", ours: &[], others: Some(&[]) },
     Crate {
         name: "tribunal-engine",
@@ -38,13 +38,16 @@ const TABLE: [Crate; 12] = [
     Crate {
         name: "tribunal-loader",
         ours: &["tribunal-api"],
-        others: Some(&["libloading", "object", "tokio"]),
+        others: Some(&["blake3", "libloading", "object", "rustix", "tokio"]),
     },
     Crate { name: "tribunal-tables", ours: &[], others: Some(&["csv", "parquet", "strsim"]) },
     Crate { name: "tribunal-models", ours: &[], others: None },
     Crate { name: "tribunal-http", ours: LEAF, others: None },
     Crate { name: "tribunal-llama", ours: LEAF, others: None },
     Crate { name: "tribunal-baseline", ours: LEAF, others: None },
+    // What an author of adapters would write: the API and what it builds on.
+    Crate { name: "adapter-brevity", ours: &["tribunal-api"], others: Some(&[]) },
+    Crate { name: "tribunal-faulty", ours: &["tribunal-api"], others: Some(&[]) },
     // Named by tests and benches alone.
     Crate { name: "tribunal-scripted", ours: &[], others: None },
     Crate {

@@ -295,7 +295,7 @@ fn a_run_folder_that_was_changed_by_hand_is_refused_and_nothing_panics() {
     let newer = plan.replacen("\"format\": \"1.", "\"format\": \"7.", 1);
     fs::write(out.join("plan.json"), newer).unwrap();
     let ran = program.run(["report", out.to_str().unwrap()]).with_code(2);
-    assert!(ran.err().contains("stored format 7.0"), "{}", ran.err());
+    assert!(ran.err().contains("stored format 7."), "{}", ran.err());
 }
 
 #[test]

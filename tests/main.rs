@@ -11,6 +11,8 @@ mod estimates;
 mod example_recipes;
 mod kill;
 mod order_bias;
+mod plugin_command;
+mod plugin_runs;
 mod program;
 mod schema;
 mod served;

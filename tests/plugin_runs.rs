@@ -1,6 +1,7 @@
 //! Whole runs with plugins: what goes right, and every way to fail, each with its exit code and the other source's trials stored.
 
 mod children;
+mod examples;
 mod libraries;
 mod loading;
 mod suites;

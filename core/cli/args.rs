@@ -1,9 +1,15 @@
 //! The command line: verbs first, every one with an example.
 
+mod plugin;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub use plugin::{
+    Language, PluginArgs, PluginCheckArgs, PluginCommand, PluginInfoArgs, PluginNewArgs,
+};
 
 /// Puts reward models on trial: which reward model or judge to trust, on what, and why.
 #[derive(Debug, Parser)]
@@ -50,6 +56,8 @@ pub enum Command {
         after_help = "Example:\n  tribunal export latest --rows trials --to csv -o trials.csv"
     )]
     Export(ExportArgs),
+    /// Write, look at and check plugins: sources, generators and suites of your own
+    Plugin(PluginArgs),
     /// Write a commented recipe that runs
     #[command(after_help = "Example:\n  tribunal init first.toml && tribunal run first.toml")]
     Init(InitArgs),
@@ -68,6 +76,14 @@ pub enum Command {
 pub struct RecipeArgs {
     /// The recipe
     pub recipe: PathBuf,
+    /// What the command line changes of it.
+    #[command(flatten)]
+    pub changes: Changes,
+}
+
+/// What the command line changes of a recipe.
+#[derive(Clone, Debug, Args)]
+pub struct Changes {
     /// Change one key of the recipe; may be given several times
     #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
     pub sets: Vec<String>,
@@ -182,7 +198,7 @@ pub struct SourceArgs {
 pub enum SourceCommand {
     /// Show what a source makes of one item, and put the known pairs to it
     #[command(
-        after_help = "Example:\n  tribunal source check served.toml --source reward\n\nExit code 7 when something is found, 6 when a source cannot be reached."
+        after_help = "Examples:\n  tribunal source check served.toml --source reward\n  tribunal source check reward --recipe served.toml\n\nExit code 7 when something is found, 6 when a source cannot be reached, 5 when a plugin cannot be loaded."
     )]
     Check(SourceCheckArgs),
 }
@@ -190,9 +206,15 @@ pub enum SourceCommand {
 /// Arguments of `source check`.
 #[derive(Debug, Args)]
 pub struct SourceCheckArgs {
-    /// The recipe.
+    /// The recipe; with `--recipe`, the name of the source
+    #[arg(value_name = "RECIPE or NAME")]
+    pub what: PathBuf,
+    /// The recipe that the named source is of
+    #[arg(long, value_name = "RECIPE", conflicts_with = "source")]
+    pub recipe: Option<PathBuf>,
+    /// What the command line changes of the recipe.
     #[command(flatten)]
-    pub recipe: RecipeArgs,
+    pub changes: Changes,
     /// Check this source alone
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
@@ -202,6 +224,22 @@ pub struct SourceCheckArgs {
     /// How much is told.
     #[command(flatten)]
     pub loudness: Loudness,
+}
+
+impl SourceCheckArgs {
+    /// The recipe, wherever it stands on the command line.
+    pub fn recipe_args(&self) -> RecipeArgs {
+        let recipe = self.recipe.as_ref().unwrap_or(&self.what).clone();
+        RecipeArgs { recipe, changes: self.changes.clone() }
+    }
+
+    /// The source that is to be checked alone.
+    pub fn name(&self) -> Option<&str> {
+        match &self.recipe {
+            Some(_) => self.what.to_str(),
+            None => self.source.as_deref(),
+        }
+    }
 }
 
 /// A shape of output.

@@ -4,6 +4,7 @@ pub mod export;
 pub mod init;
 pub mod list;
 pub mod plan;
+pub mod plugin;
 pub mod report;
 pub mod resume;
 pub mod run;
@@ -11,6 +12,7 @@ pub mod show;
 pub mod source;
 pub mod validate;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
@@ -19,9 +21,11 @@ use tribunal_api::Registry;
 use tribunal_engine::plan::{Plan, Reach, settings_faults};
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::RunFolder;
+use tribunal_engine::summary::SummaryError;
 
 use crate::args::{Cli, RecipeArgs};
 use crate::exit::{Exit, Failure, print};
+use crate::plugins::Kinds;
 
 /// Prints completions for a shell.
 pub fn completions(shell: Shell) -> Result<Exit, Failure> {
@@ -31,17 +35,51 @@ pub fn completions(shell: Shell) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// The recipe of a command line, `--set` and `--seed` put in.
-pub fn read_recipe(args: &RecipeArgs, registry: &Registry) -> Result<Recipe, Failure> {
-    let mut sets = args.sets.clone();
-    sets.extend(args.seed.map(|seed| format!("seed={seed}")));
-    Ok(Recipe::load_with(&args.recipe, &sets, |recipe| settings_faults(recipe, registry))?)
+/// The recipe of a command line, `--set` and `--seed` put in, with its plugins loaded.
+pub fn read_recipe(args: &RecipeArgs, kinds: &mut Kinds) -> Result<Recipe, Failure> {
+    let mut sets = args.changes.sets.clone();
+    sets.extend(args.changes.seed.map(|seed| format!("seed={seed}")));
+    let known = RefCell::new(kinds);
+    let further = |recipe: &Recipe| {
+        let mut kinds = known.borrow_mut();
+        // Without its plugins it is not known which kinds and keys there are.
+        match kinds.load(recipe) {
+            Ok(()) => settings_faults(recipe, &kinds.registry),
+            Err(_) => Vec::new(),
+        }
+    };
+    let recipe = Recipe::load_with(&args.recipe, &sets, further)?;
+    known.into_inner().load(&recipe)?;
+    Ok(recipe)
 }
 
-/// The plan of a recipe. With `offline` only this machine may be contacted.
-pub fn resolve(recipe: &Recipe, registry: &Registry, offline: bool) -> Result<Plan, Failure> {
+/// The plan of a recipe whose plugins are loaded. With `offline` only this machine may be contacted.
+pub fn resolve(recipe: &Recipe, kinds: &Kinds, offline: bool) -> Result<Plan, Failure> {
     let reach = if offline { Reach::Loopback } else { Reach::Anywhere };
-    Ok(Plan::resolve_within(recipe, registry, reach)?)
+    Plan::resolve_within(recipe, &kinds.registry, reach).map_err(|faults| {
+        let failure = Failure::from(faults);
+        match kinds.failures().is_empty() {
+            true => failure,
+            // The recipe is sound as far as anyone can tell; what it names is not.
+            false => Failure { exit: Exit::Plugin, ..failure },
+        }
+    })
+}
+
+/// Does something that grades a run: with the grades that the run keeps of suites from plugins, else with the plugins of
+/// its recipe loaded.
+pub fn grading<T>(
+    folder: &RunFolder,
+    kinds: &mut Kinds,
+    work: impl Fn(&Registry) -> Result<T, SummaryError>,
+) -> Result<T, Failure> {
+    match work(&kinds.registry) {
+        Err(SummaryError::NoGrades { .. }) => {
+            kinds.load(&Recipe::from_stored(folder.plan()?.recipe)?)?;
+            Ok(work(&kinds.registry)?)
+        }
+        other => Ok(other?),
+    }
 }
 
 /// The run folder that a person names: a path, a name below `runs`, or `latest`.

@@ -10,6 +10,7 @@ use tribunal_engine::ready::Unidentified;
 use tribunal_engine::run::RunError;
 use tribunal_engine::store::StoreError;
 use tribunal_engine::summary::SummaryError;
+use tribunal_loader::LoadError;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Exit {
     Unanswered = 3,
     /// The run stopped at a budget or limit and can be resumed.
     Stopped = 4,
+    /// A plugin could not be loaded.
+    Plugin = 5,
     /// A source could not be reached or denied access.
     Unreachable = 6,
     /// The self-check of a source failed.
@@ -75,6 +78,11 @@ pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Text of several lines from elsewhere, so that no line of it can steer a terminal.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(crate::render::plain).collect::<Vec<_>>().join("\n")
+}
+
 /// A path on one line, in quotes where a shell needs them.
 pub fn quoted_path(path: &Path) -> String {
     let path = crate::render::plain(&path.display().to_string());
@@ -116,8 +124,22 @@ impl From<SummaryError> for Failure {
                 };
                 Self::usage(format!("no item has the tag `{tag}`"), hint)
             }
-            other => Self::new(Exit::Usage, other, None),
+            other => {
+                let exit = match other {
+                    SummaryError::Plugin { .. } | SummaryError::NoGrades { .. } => Exit::Plugin,
+                    _ => Exit::Usage,
+                };
+                let hint = other.hint();
+                Self::new(exit, other, hint)
+            }
         }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let hint = error.hint();
+        Self::new(Exit::Plugin, plain_lines(&error.to_string()), hint)
     }
 }
 

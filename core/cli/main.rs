@@ -7,6 +7,7 @@ mod args;
 mod builtin;
 mod commands;
 mod exit;
+mod plugins;
 mod progress;
 mod render;
 mod servers;
@@ -17,6 +18,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
+use plugins::{Kinds, PLUGIN_HOST};
 use tribunal_http::server::{SUPERVISE, supervise};
 
 /// Calls under way allocate on one thread and free on another, where the system's allocator waits for itself: a quarter of
@@ -26,33 +28,43 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // No command for people: this program starts itself so, to watch over a server.
-    if arguments.next().is_some_and(|first| first == SUPERVISE) {
-        let code = supervise(arguments);
+    let first = arguments.next();
+    // No commands for people: this program starts itself so, to watch over a server or to run a library.
+    let own = match (first, arguments.next()) {
+        (Some(first), second) if first == SUPERVISE => {
+            Some(supervise(second.into_iter().chain(arguments)))
+        }
+        (Some(first), Some(library)) if first == PLUGIN_HOST => {
+            Some(tribunal_loader::runner::run(library.as_ref()))
+        }
+        _ => None,
+    };
+    if let Some(code) = own {
         return ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX));
     }
     let cli = Cli::parse();
-    match dispatch(cli.command) {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            failure.print();
-            failure.exit.into()
-        }
-    }
+    let exit = dispatch(cli.command).unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit
+    });
+    tribunal_loader::shutdown_all(std::time::Duration::from_secs(2));
+    exit.into()
 }
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {
-    let registry = builtin::registry();
     match command {
-        Command::Run(args) => commands::run::run(&args, &registry),
-        Command::Plan(args) => commands::plan::plan(&args, &registry),
-        Command::Validate(args) => commands::validate::validate(&args, &registry),
-        Command::Resume(args) => commands::resume::resume(&args, &registry),
-        Command::Report(args) => commands::report::report(&args, &registry),
-        Command::Source(args) => commands::source::source(&args.command, &registry),
-        Command::List(args) => commands::list::list(&args, &registry),
-        Command::Show(args) => commands::show::show(&args, &registry),
+        Command::Run(args) => commands::run::run(&args, &mut Kinds::with_folders()),
+        Command::Plan(args) => commands::plan::plan(&args, &mut Kinds::with_folders()),
+        Command::Validate(args) => commands::validate::validate(&args, &mut Kinds::with_folders()),
+        Command::Resume(args) => commands::resume::resume(&args, &mut Kinds::with_folders()),
+        Command::Report(args) => commands::report::report(&args, &mut Kinds::builtin()),
+        Command::Source(args) => {
+            commands::source::source(&args.command, &mut Kinds::with_folders())
+        }
+        Command::List(args) => commands::list::list(&args, &Kinds::with_folders().registry),
+        Command::Show(args) => commands::show::show(&args, &mut Kinds::with_folders()),
         Command::Export(args) => commands::export::export(&args),
+        Command::Plugin(args) => commands::plugin::plugin(&args.command),
         Command::Init(args) => commands::init::init(&args),
         Command::Completions { shell } => commands::completions(shell),
     }

@@ -9,7 +9,7 @@
  *     which copy.
  *  2. The batch struct lives during the call. What it points at, `out` and `job` live until the call returns a final status, or,
  *     after TRB_PENDING, until `complete`. Copy the struct if you return TRB_PENDING.
- *  3. After TRB_PENDING call `complete` exactly once. Anything said about a job afterwards is ignored and reported.
+ *  3. After TRB_PENDING call `complete` exactly once. What is said about a job afterwards is ignored.
  *  4. Nothing may unwind out of a function (no C++ exception, no longjmp). The function types are `noexcept` in C++.
  *  5. `cancel` may cross with `complete`: ignore a job that you no longer know.
  *  6. `score` and `call` run on threads of the host that belong to your instance, at most `max_in_flight` at once (0 means 1).
@@ -184,7 +184,7 @@ struct trb_source {
     trb_str lane;   /* sources with the same lane share one queue [own queue] */
     const void *data;
 
-    /* Makes an instance. Cheap: load weights at the first `score`. On TRB_E_CONFIG write a message to `err`, or JSON
+    /* Makes an instance. Cheap: load weights in `call` with the method "load". On TRB_E_CONFIG write a message to `err`, or JSON
      * {"path": ["key"], "message", "hint", "known": []}, which is drawn at the recipe's line. */
     int32_t (*create)(const trb_source *kind, const trb_host *host, trb_str settings_json, void **self,
                       const trb_sink *err) TRB_NOEXCEPT;
@@ -200,12 +200,13 @@ struct trb_source {
     void (*cancel)(void *self, trb_job *job) TRB_NOEXCEPT; /* a hint from another thread */
     /* What depends on the settings, as JSON: keys `arity` [least, most], `reads`, `draws`, `scale`, `batch`, `in-flight`, `lane`. */
     int32_t (*declare)(void *self, const trb_sink *json) TRB_NOEXCEPT;
-    /* Other requests as JSON: method "inspect" (docs/plugin-protocol.md). TRB_E_REJECTED for a method that is not known. */
+    /* Other requests as JSON: methods "load" (weights, before the first `score`; counts in no timeout) and "inspect", as in
+     * docs/plugin-protocol.md. TRB_E_REJECTED for a method that is not known. */
     int32_t (*call)(void *self, trb_str method, trb_str request_json, const trb_sink *reply, const trb_sink *err,
                     trb_job *job) TRB_NOEXCEPT;
 };
 
-/* A kind of generator: `[generator.x]`. Methods of `call`: "identify", "generate", and perhaps "declare" and "inspect";
+/* A kind of generator: `[generator.x]`. Methods of `call`: "identify", "generate", and perhaps "declare", "load" and "inspect";
  * requests and replies are those of docs/plugin-protocol.md without `op`, `id` and `handle`. */
 struct trb_generator {
     uint32_t size;

@@ -50,7 +50,11 @@ fn children_that_break_off_or_break_the_protocol_are_given_up_by_name_and_reason
         ("unknown id", r#"echo '{"id":987654,"scores":[[1]]}'"#, "987654"),
         ("too few", r#"echo "{\"id\":$id,\"scores\":[]}""#, "0"),
         ("null", r#"echo "{\"id\":$id,\"scores\":[[null]]}""#, "candidate 0"),
-        ("error", r#"echo "{\"id\":$id,\"error\":{\"code\":\"broken\",\"message\":\"no weights\"}}""#, "no weights"),
+        (
+            "error",
+            r#"echo "{\"id\":$id,\"error\":{\"code\":\"broken\",\"message\":\"no weights\"}}""#,
+            "no weights",
+        ),
     ] {
         let program = Program::new();
         let ran = run_script(&program, &script(on_score), "");
@@ -80,10 +84,45 @@ fn a_child_that_hangs_is_killed_and_the_program_ends() {
     assert_control_is_whole(&program);
 }
 
+/// The same child, which loads for a second when it is told to.
+fn loading(on_load: &str) -> String {
+    let script = script(r#"echo "{\"id\":$id,\"scores\":[[1.5]]}""#);
+    script.replace(r#""caps":["cancel"]"#, r#""caps":["cancel","load"]"#).replace(
+        "*'\"op\":\"score\"'*)",
+        &format!("*'\"op\":\"load\"'*) {on_load} ;;\n    *'\"op\":\"score\"'*)"),
+    )
+}
+
+#[test]
+fn loading_counts_in_no_timeout() {
+    let program = Program::new();
+    program.write("child.sh", &loading(r#"sleep 1; echo "{\"id\":$id}""#));
+    let text = recipe("command = [\"sh\", \"child.sh\"]", "kind = \"sh\"");
+    // A call may take 300 ms.
+    run(&program, &text).with_code(0);
+    assert_eq!(stored(&program, "plugin"), 2 * PAIRS);
+}
+
+#[test]
+fn a_source_that_cannot_load_is_given_up_with_its_reason() {
+    let failed = r#"echo "{\"id\":$id,\"error\":{\"code\":\"broken\",\"message\":\"no memory left on device 0\"}}""#;
+    let program = Program::new();
+    let ran = run_script(&program, &loading(failed), "");
+    assert_eq!(ran.code(), 6, "{}", ran.err());
+    assert!(ran.err().contains("no memory left on device 0"), "{}", ran.err());
+    assert_control_is_whole(&program);
+    let program = Program::new();
+    let ran = run_script(&program, &loading("sleep 60"), "load-within = \"400ms\"");
+    assert_eq!(ran.code(), 6, "{}", ran.err());
+    assert!(ran.err().contains("load"), "{}", ran.err());
+    assert_control_is_whole(&program);
+}
+
 #[test]
 fn a_child_that_floods_standard_error_is_read_all_the_same() {
     let program = Program::new();
-    let flood = r#"yes 'a line of no use' | head -c 3000000 >&2; echo "{\"id\":$id,\"scores\":[[1]]}""#;
+    let flood =
+        r#"yes 'a line of no use' | head -c 3000000 >&2; echo "{\"id\":$id,\"scores\":[[1]]}""#;
     run_script(&program, &script(flood), "").with_code(0);
     assert_eq!(stored(&program, "plugin"), 2 * PAIRS);
 }
@@ -93,9 +132,17 @@ fn a_child_that_does_not_greet_cannot_be_loaded() {
     for (name, script, expected) in [
         ("silent", "sleep 3600", "did not greet"),
         ("ends", "echo 'no such model' >&2; exit 7", "no such model"),
-        ("major", r#"read -r line; echo '{"op":"hello","protocol":[2,0],"name":"x","version":"1","kinds":[]}'; sleep 9"#, "version 2.x"),
+        (
+            "major",
+            r#"read -r line; echo '{"op":"hello","protocol":[2,0],"name":"x","version":"1","kinds":[]}'; sleep 9"#,
+            "version 2.x",
+        ),
         ("garbage", "read -r line; echo hello; sleep 9", "hello"),
-        ("no kinds", r#"read -r line; echo '{"op":"hello","protocol":[1,0],"name":"x","version":"1","kinds":[]}'; sleep 9"#, "no kinds"),
+        (
+            "no kinds",
+            r#"read -r line; echo '{"op":"hello","protocol":[1,0],"name":"x","version":"1","kinds":[]}'; sleep 9"#,
+            "no kinds",
+        ),
     ] {
         let program = Program::new();
         let started = Instant::now();
@@ -125,7 +172,8 @@ fn an_adapter_in_python_runs_with_prints_in_it() {
         "command = [\"python3\", \"-m\", \"tribunal_adapter\", \"short.py\"]\nreplicas = 2\nenv = {{ PYTHONPATH = {:?} }}",
         python_path()
     );
-    let text = recipe(&plugin, "kind = \"short\"").replace("timeout = \"300ms\"", "timeout = \"20s\"");
+    let text =
+        recipe(&plugin, "kind = \"short\"").replace("timeout = \"300ms\"", "timeout = \"20s\"");
     run(&program, &text).with_code(0);
     assert_eq!(stored(&program, "plugin"), 2 * PAIRS);
 }

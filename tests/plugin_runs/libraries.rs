@@ -42,9 +42,16 @@ fn examples_in_c_and_cpp_run_and_score_what_they_should() {
     let shown = program.run(["show", "out", "--id", &id, "--json"]).with_code(0).out();
     assert!(shown.contains("\"words\""), "the part `words` is kept: {shown}");
     let report = program.run(["report", "out", "--json"]).json();
-    let plugins: Vec<&Value> =
-        report["sources"].as_array().unwrap().iter().map(|source| &source["plugin"]).collect();
-    assert!(plugins[0].is_null() && plugins[1].as_str().unwrap().ends_with("/brevity.so"), "{plugins:?}");
+    let plugins: Vec<&Value> = report["run"]["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|source| &source["plugin"])
+        .collect();
+    assert!(
+        plugins[0].is_null() && plugins[1].as_str().unwrap().ends_with("/brevity.so"),
+        "{plugins:?}"
+    );
 }
 
 #[test]
@@ -106,7 +113,11 @@ fn a_crash_in_isolation_costs_its_own_trials() {
         let text = text.replace("timeout = \"300ms\"", "timeout = \"20s\"");
         let ran = run(&program, &text).with_code(6);
         assert!(ran.err().contains(expected), "{how}: {}", ran.err());
-        assert!(ran.err().contains("started again") || ran.err().contains("restart"), "{how}: {}", ran.err());
+        assert!(
+            ran.err().contains("started again") || ran.err().contains("restart"),
+            "{how}: {}",
+            ran.err()
+        );
         assert_control_is_whole(&program);
         assert_eq!(stored(&program, "plugin"), 0);
     }
@@ -115,7 +126,8 @@ fn a_crash_in_isolation_costs_its_own_trials() {
 #[test]
 fn a_hang_in_isolation_is_killed_and_started_again() {
     let program = Program::new();
-    let ran = run(&program, &failing(&program, "isolate = true\nrestarts = 1", "spins")).with_code(6);
+    let ran =
+        run(&program, &failing(&program, "isolate = true\nrestarts = 1", "spins")).with_code(6);
     assert_control_is_whole(&program);
     assert!(ran.err().contains("faulty.so"), "{}", ran.err());
 }

@@ -50,7 +50,8 @@ fn every_file_that_is_no_plugin_is_refused_with_its_name_a_reason_and_a_remedy()
 fn a_plugin_that_fails_to_make_an_instance_ends_with_5_at_the_recipes_line() {
     let program = Program::new();
     let library = faulty(&program);
-    let text = recipe(&format!("library = {library:?}"), "kind = \"faulty\"\nhow = \"create-fails\"");
+    let text =
+        recipe(&format!("library = {library:?}"), "kind = \"faulty\"\nhow = \"create-fails\"");
     let ran = run(&program, &text).with_code(5);
     let err = ran.err();
     assert!(err.contains("there is no device") && err.contains("recipe.toml:"), "{err}");
@@ -128,10 +129,15 @@ fn plugins_are_found_in_folders() {
     program.write("path/readme.txt", "not looked at");
     let mut command = program.command(["list", "sources"]);
     let folder = program.folder();
-    command.env("TRIBUNAL_PLUGIN_PATH", folder.join("path")).env("XDG_DATA_HOME", folder.join("data"));
+    command
+        .env("TRIBUNAL_PLUGIN_PATH", folder.join("path"))
+        .env("XDG_DATA_HOME", folder.join("data"));
     let ran = Ran(command.output().unwrap()).with_code(0);
     let out = ran.out();
-    assert!(out.contains("c.brevity") && out.contains("cpp.wordiness") && out.contains("built in"), "{out}");
+    assert!(
+        out.contains("c.brevity") && out.contains("cpp.wordiness") && out.contains("built in"),
+        "{out}"
+    );
     assert!(ran.err().contains("warning: ") && ran.err().contains("broken.so"), "{}", ran.err());
     let recipe_of_folder = recipe("folder = \"path\"", "kind = \"c.brevity\"");
     let ran = run(&program, &recipe_of_folder).with_code(0);
@@ -144,7 +150,8 @@ fn two_plugins_with_one_name_and_one_file_named_twice_are_refused() {
     let program = Program::new();
     let library = faulty(&program);
     std::fs::copy(&library, program.folder().join("copy.so")).unwrap();
-    let twice = recipe("library = \"faulty.so\"\n[[plugin]]\nlibrary = \"copy.so\"", "kind = \"faulty\"");
+    let twice =
+        recipe("library = \"faulty.so\"\n[[plugin]]\nlibrary = \"copy.so\"", "kind = \"faulty\"");
     let ran = run(&program, &twice).with_code(5);
     assert!(ran.err().contains("the source kind `faulty` exists already"), "{}", ran.err());
 }

@@ -5,17 +5,17 @@ use std::borrow::Cow;
 use std::io::{self, BufWriter};
 
 use serde_json::{Map, Value, json};
-use tribunal_api::{Outcome, Readout, Registry, Suite};
+use tribunal_api::{Outcome, Readout, Suite};
 use tribunal_engine::ask;
 use tribunal_engine::cases::Case;
 use tribunal_engine::store::StoredCell;
-use tribunal_engine::summary::{self, Stored};
+use tribunal_engine::summary::{self, Grader, Stored};
 use tribunal_tables::{Cell, Column, ColumnKind, Format, TableError, Writer};
 
 use crate::args::{ExportArgs, ExportFormat, Rows};
-use crate::builtin;
-use crate::commands::find_run;
+use crate::commands::{find_run, grading};
 use crate::exit::{Exit, Failure, tell};
+use crate::plugins::Kinds;
 use crate::render::plain;
 
 /// Writes a table of trials or items.
@@ -31,7 +31,13 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     for one in &stored.trials.damage {
         tell(&format!("warning: {}", plain(&one.to_string())));
     }
-    match write(args, &stored) {
+    let graders = match args.rows {
+        Rows::Trials => Vec::new(),
+        Rows::Items => grading(&folder, &mut Kinds::builtin(), |registry| {
+            summary::graders(&folder, &stored.plan, registry)
+        })?,
+    };
+    match write(args, &stored, &graders) {
         Err(WriteError::Table(TableError::Write { cause, .. }))
             if args.out.is_none() && cause.kind() == io::ErrorKind::BrokenPipe =>
         {
@@ -63,7 +69,7 @@ impl From<TableError> for WriteError {
     }
 }
 
-fn write(args: &ExportArgs, stored: &Stored) -> Result<(), WriteError> {
+fn write(args: &ExportArgs, stored: &Stored, graders: &[Grader]) -> Result<(), WriteError> {
     let columns: Vec<Column> = match args.rows {
         Rows::Trials => trial_columns(),
         Rows::Items => item_columns(),
@@ -82,7 +88,7 @@ fn write(args: &ExportArgs, stored: &Stored) -> Result<(), WriteError> {
     };
     match args.rows {
         Rows::Trials => trials(stored, &mut table)?,
-        Rows::Items => items(stored, &builtin::registry(), &mut table)?,
+        Rows::Items => items(stored, graders, &mut table)?,
     }
     Ok(table.finish()?)
 }
@@ -196,15 +202,10 @@ fn said(readout: &Readout) -> [Cell<'_>; 3] {
 }
 
 /// One row an item in a cell, in plan order. Grades are null while a trial of the item is not answered.
-fn items(stored: &Stored, registry: &Registry, table: &mut Writer) -> Result<(), WriteError> {
-    let mut suites = Vec::new();
-    for suite in &stored.plan.suites {
-        let built = summary::build(suite, registry);
-        suites.push(built.map_err(|error| WriteError::Failure(error.into()))?);
-    }
+fn items(stored: &Stored, graders: &[Grader], table: &mut Writer) -> Result<(), WriteError> {
     for cell in &stored.plan.cells {
         let levels = Value::Object(cell.levels.clone());
-        let suite = suites[cell.suite].as_ref();
+        let suite = graders[cell.suite].suite();
         let (outcomes, _, _) = stored.outcomes(cell);
         for (case, outcome) in stored.suites[cell.suite].cases.iter().zip(&outcomes) {
             let [name, subset, id, source] = key(stored, cell, case);
@@ -224,6 +225,9 @@ fn items(stored: &Stored, registry: &Registry, table: &mut Writer) -> Result<(),
                 case.lengths.as_ref().map(|lengths| json!(lengths)).into(),
             ])?;
         }
+    }
+    for grader in graders {
+        grader.check().map_err(|error| WriteError::Failure(error.into()))?;
     }
     Ok(())
 }

@@ -52,20 +52,35 @@ struct ListedKind<'a> {
     kind: &'a str,
     summary: &'a str,
     version: &'a str,
+    /// What it was loaded from; left out for what is built in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<&'a str>,
 }
 
 fn kinds(registry: &Registry, component: Component, json: bool) -> Result<String, Failure> {
     let kinds: Vec<ListedKind<'_>> = registry
         .kinds(component)
-        .map(|registered| &registered.card)
-        .map(|card| ListedKind { kind: card.kind, summary: card.summary, version: card.version })
+        .map(|registered| ListedKind {
+            kind: registered.card.kind,
+            summary: registered.card.summary,
+            version: registered.card.version,
+            plugin: registered.origin.as_deref(),
+        })
         .collect();
     if json {
         return as_json(&kinds);
     }
-    let mut grid = Grid::new().text("kind").text("summary");
+    if kinds.iter().all(|kind| kind.plugin.is_none()) {
+        let mut grid = Grid::new().text("kind").text("summary");
+        for kind in kinds {
+            grid.push(vec![plain(kind.kind), plain(kind.summary)]);
+        }
+        return Ok(render::draw(&grid, render::width(), false));
+    }
+    let mut grid = Grid::new().text("kind").text("summary").text("from");
     for kind in kinds {
-        grid.push(vec![plain(kind.kind), plain(kind.summary)]);
+        let from = kind.plugin.unwrap_or("built in");
+        grid.push(vec![plain(kind.kind), plain(kind.summary), plain(from)]);
     }
     Ok(render::draw(&grid, render::width(), false))
 }

@@ -1,7 +1,7 @@
 //! `tribunal plan`: what a recipe would ask, counted. No source is asked.
 
 use serde_json::{Value, json};
-use tribunal_api::{Counted, Registry};
+use tribunal_api::Counted;
 use tribunal_engine::estimate::{self, Cost, Estimates, Expected};
 use tribunal_engine::price::Price;
 use tribunal_engine::ready::{Loaded, Ready};
@@ -10,12 +10,16 @@ use tribunal_engine::run::{self, Counts};
 use crate::args::PlanArgs;
 use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print};
+use crate::plugins::Kinds;
 use crate::render::{self, Grid};
 
 /// Prints the cells of a recipe and how many trials they hold.
-pub fn plan(args: &PlanArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe, registry)?;
-    let loaded = Loaded::read(resolve(&recipe, registry, args.recipe.offline)?, args.recipe.limit)?;
+pub fn plan(args: &PlanArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    let recipe = read_recipe(&args.recipe, kinds)?;
+    let loaded = Loaded::read(
+        resolve(&recipe, kinds, args.recipe.changes.offline)?,
+        args.recipe.changes.limit,
+    )?;
     let ready = loaded.assume();
     let (cells, total) = run::counts(&ready);
     let estimates = estimate::estimate(&ready);

@@ -4,18 +4,20 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use tribunal_api::Registry;
 use tribunal_engine::summary::{self, Summary};
 
 use crate::args::{ReportArgs, ReportFormat};
-use crate::commands::find_run;
+use crate::commands::{find_run, grading};
 use crate::exit::{self, Exit, Failure, print, tell};
+use crate::plugins::Kinds;
 use crate::render;
 
 /// Measures what a run stored, and prints or writes it.
-pub fn report(args: &ReportArgs, registry: &Registry) -> Result<Exit, Failure> {
+pub fn report(args: &ReportArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
     let folder = find_run(&args.run)?;
-    let (summary, damage) = summary::summarise(&folder, registry, args.by.as_deref())?;
+    let (summary, damage) = grading(&folder, kinds, |registry| {
+        summary::summarise(&folder, registry, args.by.as_deref())
+    })?;
     // What was damaged and is asked again since is told no more.
     for one in damage.into_iter().filter(|_| summary.complete.unanswered > 0) {
         tell(&format!("warning: {}", render::plain(&one.to_string())));

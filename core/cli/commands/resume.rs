@@ -1,6 +1,5 @@
 //! `tribunal resume`: go on with a run, from its folder alone.
 
-use tribunal_api::Registry;
 use tribunal_engine::ready::Loaded;
 use tribunal_engine::recipe::Recipe;
 use tribunal_engine::store::StoreError;
@@ -9,13 +8,15 @@ use crate::args::ResumeArgs;
 use crate::commands::run::{Asking, ask};
 use crate::commands::{find_run, resolve};
 use crate::exit::{Exit, Failure, tell};
+use crate::plugins::Kinds;
 
 /// Goes on with a run: the stored plan decides, not the recipe as it reads today.
-pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
+pub fn resume(args: &ResumeArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
     let folder = find_run(&args.run)?;
     let known = folder.plan()?;
     let recipe = Recipe::from_stored(known.recipe.clone())?;
-    let plan = resolve(&recipe, registry, args.offline)?;
+    kinds.load(&recipe)?;
+    let plan = resolve(&recipe, kinds, args.offline)?;
     let loaded = Loaded::read(plan, known.limit)?;
     let mut asking = Asking::new(&args.asking, &recipe)?;
     // What the recipe takes over was taken over when the run began; it may be gone since.
@@ -34,7 +35,7 @@ pub fn resume(args: &ResumeArgs, registry: &Registry) -> Result<Exit, Failure> {
     let earlier = known.clone();
     ask(
         loaded,
-        registry,
+        &kinds.registry,
         asking,
         |_| Some(earlier),
         |stored, _| match known.difference(stored) {

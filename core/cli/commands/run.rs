@@ -16,15 +16,19 @@ use tribunal_engine::summary::{self, Summary};
 use crate::args::{AskingArgs, RunArgs};
 use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print, quoted_path, tell};
+use crate::plugins::{self, Kinds};
 use crate::progress::{Level, Progress};
 use crate::servers::Servers;
 use crate::{exit, render};
 
 /// Runs a recipe.
-pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe, registry)?;
-    let plan = resolve(&recipe, registry, args.recipe.offline)?;
-    let loaded = Loaded::read(plan, args.recipe.limit)?;
+pub fn run(args: &RunArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    if args.asking.loudness.verbose {
+        plugins::be_verbose();
+    }
+    let recipe = read_recipe(&args.recipe, kinds)?;
+    let plan = resolve(&recipe, kinds, args.recipe.changes.offline)?;
+    let loaded = Loaded::read(plan, args.recipe.changes.limit)?;
     let text = std::fs::read_to_string(&args.recipe.recipe).unwrap_or_default();
     let out = match (&args.out, args.fresh) {
         (Some(out), false) => Out::At(out.clone()),
@@ -33,7 +37,9 @@ pub fn run(args: &RunArgs, registry: &Registry) -> Result<Exit, Failure> {
     };
     let asking = Asking::new(&args.asking, &recipe)?;
     let earlier = |stored: &StoredPlan| RunFolder::open(&out.path(stored)?).ok()?.plan().ok();
-    ask(loaded, registry, asking, earlier, |stored, ready| create(stored, ready, &out, &text))
+    ask(loaded, &kinds.registry, asking, earlier, |stored, ready| {
+        create(stored, ready, &out, &text)
+    })
 }
 
 /// How this process asks, from the command line and the recipe.
@@ -204,6 +210,7 @@ async fn listen(stop: Stop, level: Level) {
     }
     stop.stop();
     interrupted().await;
+    tribunal_loader::shutdown_all(std::time::Duration::ZERO);
     std::process::exit(Exit::Interrupted as i32);
 }
 
@@ -288,7 +295,7 @@ fn finish(
 ) -> Result<Exit, Failure> {
     // One process at a time: the last to finish sees what all have stored.
     let lock = folder.lock()?;
-    let (summary, damage) = summary::summarise(folder, registry, None)?;
+    let (summary, damage) = summary::conclude(folder, registry)?;
     for one in damage.into_iter().filter(|_| summary.complete.unanswered > 0) {
         tell(&format!("warning: {one}"));
     }

@@ -1,30 +1,33 @@
 //! `tribunal show`: a kind with its settings, a run, or one item of a run with all that was said about it.
 
 mod item;
-mod kind;
+pub mod kind;
 mod run;
 
 use std::path::Path;
 
-use tribunal_api::{Component, Registry};
+use tribunal_api::{Component, Registered, Registry};
 use tribunal_engine::fault::nearest;
 
 use crate::args::ShowArgs;
 use crate::commands::{find_run, run_folders};
 use crate::exit::{Exit, Failure, print};
+use crate::plugins::Kinds;
 
 /// Shows a kind, a run or an item.
-pub fn show(args: &ShowArgs, registry: &Registry) -> Result<Exit, Failure> {
+pub fn show(args: &ShowArgs, known: &mut Kinds) -> Result<Exit, Failure> {
     let wants_item = args.id.is_some() || args.suite.is_some() || args.subset.is_some();
     let components = [Component::Source, Component::Generator, Component::Suite];
-    let kinds: Vec<_> =
-        components.into_iter().filter_map(|one| registry.find(one, &args.what)).collect();
+    let kinds: Vec<Registered> = components
+        .into_iter()
+        .filter_map(|one| known.registry.find(one, &args.what).cloned())
+        .collect();
     let text = if !kinds.is_empty() && !wants_item {
-        kind::show(&kinds, registry, args.json)?
+        kind::show(&kinds.iter().collect::<Vec<_>>(), &known.registry, args.json)?
     } else if is_run(&args.what) {
         let folder = find_run(Path::new(&args.what))?;
         match (&args.id, wants_item) {
-            (Some(id), _) => item::show(&folder, id, args, registry)?,
+            (Some(id), _) => item::show(&folder, id, args, known)?,
             (None, true) => {
                 return Err(Failure::usage(
                     "`--suite` and `--subset` say where an item is, and no item is named",
@@ -39,7 +42,7 @@ pub fn show(args: &ShowArgs, registry: &Registry) -> Result<Exit, Failure> {
             "name a run before `--id`, for example `latest`",
         ));
     } else {
-        return Err(unknown(&args.what, registry));
+        return Err(unknown(&args.what, &known.registry));
     };
     print(&text)?;
     Ok(Exit::Success)

@@ -1,7 +1,7 @@
 //! `tribunal source check`: one item on its way to the model, and the known pairs, without a run.
 
 use serde_json::{Value, json};
-use tribunal_api::{Inspection, Registry};
+use tribunal_api::Inspection;
 use tribunal_engine::fault::nearest;
 use tribunal_engine::probe::{Checkup, Example, Verdict, checkup};
 use tribunal_engine::ready::{Loaded, Ready};
@@ -10,6 +10,7 @@ use crate::args::{SourceCheckArgs, SourceCommand};
 use crate::commands::run::probe_failure;
 use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print};
+use crate::plugins::Kinds;
 use crate::progress::Level;
 use crate::render::plain;
 use crate::servers::{Servers, needed_by};
@@ -20,16 +21,17 @@ const SHOWN: usize = 600;
 const IDS: usize = 8;
 
 /// Does what is asked with sources.
-pub fn source(command: &SourceCommand, registry: &Registry) -> Result<Exit, Failure> {
+pub fn source(command: &SourceCommand, kinds: &mut Kinds) -> Result<Exit, Failure> {
     match command {
-        SourceCommand::Check(args) => check(args, registry),
+        SourceCommand::Check(args) => check(args, kinds),
     }
 }
 
 /// Starts the servers that are needed, looks at each source, and prints what was seen.
-fn check(args: &SourceCheckArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe, registry)?;
-    if let Some(name) = &args.source
+fn check(args: &SourceCheckArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    let (recipe, name) = (args.recipe_args(), args.name());
+    let recipe = read_recipe(&recipe, kinds)?;
+    if let Some(name) = name
         && recipe.source(name).is_none()
     {
         let known: Vec<&str> =
@@ -40,14 +42,14 @@ fn check(args: &SourceCheckArgs, registry: &Registry) -> Result<Exit, Failure> {
         };
         return Err(Failure::usage(format!("the recipe has no source `{name}`"), hint));
     }
-    let plan = resolve(&recipe, registry, args.recipe.offline)?;
-    let loaded = Loaded::read(plan, args.recipe.limit)?;
+    let plan = resolve(&recipe, kinds, args.changes.offline)?;
+    let loaded = Loaded::read(plan, args.changes.limit)?;
     let level = match (args.loudness.quiet, args.loudness.verbose) {
         (true, _) => Level::Quiet,
         (false, true) => Level::Verbose,
         (false, false) => Level::Normal,
     };
-    let needed = args.source.as_ref().map(|source| needed_by(&recipe, source));
+    let needed = name.map(|source| needed_by(&recipe, source));
     let wanted = |server: &str| {
         needed.as_ref().is_none_or(|needed| needed.iter().any(|name| name == server))
     };
@@ -57,7 +59,7 @@ fn check(args: &SourceCheckArgs, registry: &Registry) -> Result<Exit, Failure> {
     let mut seen = Vec::new();
     for (place, planned) in ready.plan.sources.iter().enumerate() {
         let composed = !planned.members.is_empty();
-        if composed || args.source.as_ref().is_some_and(|name| *name != *planned.name) {
+        if composed || name.is_some_and(|name| name != &*planned.name) {
             continue;
         }
         let checkup = runtime.block_on(checkup(&ready, place)).map_err(probe_failure)?;

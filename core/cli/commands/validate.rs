@@ -1,22 +1,22 @@
 //! `tribunal validate`: is a recipe sound, and can the data it names be read?
 
 use serde_json::json;
-use tribunal_api::Registry;
 use tribunal_engine::ready::Loaded;
 
 use crate::args::ValidateArgs;
 use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print};
+use crate::plugins::Kinds;
 
 /// Checks a recipe, and unless told otherwise its data.
-pub fn validate(args: &ValidateArgs, registry: &Registry) -> Result<Exit, Failure> {
-    let recipe = read_recipe(&args.recipe, registry)?;
-    let plan = resolve(&recipe, registry, args.recipe.offline)?;
+pub fn validate(args: &ValidateArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    let recipe = read_recipe(&args.recipe, kinds)?;
+    let plan = resolve(&recipe, kinds, args.recipe.changes.offline)?;
     let cells = plan.cells.len();
     let items = if args.no_data {
         None
     } else {
-        let loaded = Loaded::read(plan, args.recipe.limit)?;
+        let loaded = Loaded::read(plan, args.recipe.changes.limit)?;
         Some(loaded.suites.iter().map(|suite| suite.cases.len()).sum::<usize>())
     };
     if args.json {

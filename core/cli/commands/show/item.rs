@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tribunal_api::{Grade, Reason, Registry, TagValue, Turn};
+use tribunal_api::{Grade, Reason, TagValue, Turn};
 use tribunal_engine::ask;
 use tribunal_engine::cases::Case;
 use tribunal_engine::digest::Digest;
@@ -13,8 +13,10 @@ use tribunal_engine::store::{self, RunFolder, StoredCell, StoredSample, StoredUn
 use tribunal_engine::summary::{self, Stored};
 
 use crate::args::ShowArgs;
+use crate::commands::grading;
 use crate::commands::list::as_json;
 use crate::exit::Failure;
+use crate::plugins::Kinds;
 use crate::render::plain;
 
 /// Shows an item.
@@ -22,7 +24,7 @@ pub(super) fn show(
     folder: &RunFolder,
     id: &str,
     args: &ShowArgs,
-    registry: &Registry,
+    kinds: &mut Kinds,
 ) -> Result<String, Failure> {
     let stored = Stored::read(folder)?;
     let (suite, place) = find(&stored, id, args)?;
@@ -38,7 +40,9 @@ pub(super) fn show(
         }
     })?;
     let units_by_id = &units;
-    let grader = summary::build(&stored.plan.suites[suite], registry)?;
+    let graders =
+        grading(folder, kinds, |registry| summary::graders(folder, &stored.plan, registry))?;
+    let grader = &graders[suite];
     let views = cells.into_iter().map(|cell| {
         let outcome = stored.outcome(cell, place);
         let presentations = cell.asks().into_iter().flat_map(|ask| {
@@ -59,10 +63,12 @@ pub(super) fn show(
                 .map(|form| form.protocol.as_str())
                 .unwrap_or_default(),
             presentations: presentations.collect(),
-            grades: outcome.map(|outcome| grader.grade(&case.item, &outcome, &cell.manner.rules)),
+            grades: outcome
+                .map(|outcome| grader.suite().grade(&case.item, &outcome, &cell.manner.rules)),
         }
     });
     let views = views.collect();
+    grader.check()?;
     let view = ItemView::of(folder, &stored, suite, case, views);
     if args.json { as_json(&view) } else { Ok(view.text()) }
 }

@@ -10,11 +10,7 @@ use crate::exit::Failure;
 use crate::render::{self, Grid, plain};
 
 /// Shows every component that has this kind.
-pub(super) fn show(
-    kinds: &[&Registered],
-    registry: &Registry,
-    json: bool,
-) -> Result<String, Failure> {
+pub fn show(kinds: &[&Registered], registry: &Registry, json: bool) -> Result<String, Failure> {
     let views: Vec<KindView<'_>> =
         kinds.iter().map(|registered| KindView::of(registered, registry)).collect();
     match (json, views.as_slice()) {

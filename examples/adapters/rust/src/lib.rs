@@ -4,19 +4,11 @@ use tribunal_api::*;
 
 /// Settings of `rust.brevity`.
 #[derive(serde::Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Config {
-    /// Reward added for each character of the candidate, in score units. Negative favours short replies.
-    reward_per_character: f64,
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Brevity {
+    /// Reward added for each character of the candidate, in score units. Negative favours short replies. Default: -1.
+    reward_per_character: Option<f64>,
 }
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { reward_per_character: -1.0 }
-    }
-}
-
-struct Brevity(Config);
 
 #[async_trait]
 impl RewardSource for Brevity {
@@ -29,21 +21,21 @@ impl RewardSource for Brevity {
     }
 
     async fn score(&self, batch: &[Question]) -> Answers {
-        let reward = |text: &str| self.0.reward_per_character * text.chars().count() as f64;
-        batch.iter().map(|question| Answer::score(reward(&question.candidates()[0]))).collect()
+        let factor = self.reward_per_character.unwrap_or(-1.0);
+        let reward = |text: &str| Answer::score(factor * text.chars().count() as f64);
+        batch.iter().map(|question| reward(&question.candidates()[0])).collect()
     }
 }
 
-const CARD: Card = Card {
-    kind: "rust.brevity",
-    summary: "Prefers short replies.",
-    version: env!("CARGO_PKG_VERSION"),
-    example: "[source.brevity]\nkind = \"rust.brevity\"\nreward-per-character = -0.5\n",
-    self_check: SelfCheck::Skip,
-};
-
 fn register(registry: &mut Registry) {
-    registry.source(CARD, |config: Config, _| Ok(Brevity(config)));
+    let card = Card {
+        kind: "rust.brevity",
+        summary: "Prefers short replies.",
+        version: env!("CARGO_PKG_VERSION"),
+        example: "[source.brevity]\nkind = \"rust.brevity\"\nreward-per-character = -0.5\n",
+        self_check: SelfCheck::Skip,
+    };
+    registry.source(card, |brevity: Brevity, _| Ok(brevity));
 }
 
 export_plugin!(register);

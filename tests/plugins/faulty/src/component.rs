@@ -65,10 +65,12 @@ impl Suite for Own {
 
     fn items(&self) -> Result<Loaded, SuiteError> {
         if self.0.how == "unreadable" {
-            return Err(SuiteError::at("/data/x.jsonl", "line 3 is cut off").with_hint("get it again"));
+            return Err(
+                SuiteError::at("/data/x.jsonl", "line 3 is cut off").with_hint("get it again")
+            );
         }
         let item = |number: usize| Item {
-            subset: Arc::from(if number % 2 == 0 { "even" } else { "odd" }),
+            subset: Arc::from(if number.is_multiple_of(2) { "even" } else { "odd" }),
             id: Arc::from(number.to_string()),
             topic: Arc::from("numbers"),
             cluster: Cluster::Conversation,
@@ -78,7 +80,8 @@ impl Suite for Own {
                 Candidate::of_text("y".repeat((number * 7) % 5)),
             ],
             gold: vec![1.0, 0.0],
-            tags: [(Arc::from("parity"), TagValue::One(Arc::from((number % 2).to_string())))].into(),
+            tags: [(Arc::from("parity"), TagValue::One(Arc::from((number % 2).to_string())))]
+                .into(),
         };
         let absent = vec![Absent { what: "the large numbers".to_owned(), subset: None }];
         Ok(Loaded { items: (0..1500).map(item).collect(), absent })

@@ -78,7 +78,8 @@ impl Faulty {
         let lengths = question.candidates().iter().map(|text| text.len() as f64);
         let mut answer = Answer::scores(lengths.clone().map(|length| length + (seed % 10) as f64))?
             .with_part("length", lengths.collect());
-        answer.transcript = Some(json!({ "turns": question.prompt().len(), "subset": question.subset() }));
+        answer.transcript =
+            Some(json!({ "turns": question.prompt().len(), "subset": question.subset() }));
         answer.usage.input_tokens = Some(7);
         answer.origin.served = Some("model-1".to_owned());
         Ok(answer)
@@ -123,6 +124,13 @@ impl RewardSource for Faulty {
             "sleeps" => loop {
                 std::thread::sleep(Duration::from_secs(3600));
             },
+            "polite" => {
+                while !guest::cancelled() {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                let error = SourceError::Unreachable { message: "it was cancelled".to_owned() };
+                Answers::failed(batch.len(), &error)
+            }
             _ => batch.iter().map(|question| self.answer(question)).collect(),
         }
     }
