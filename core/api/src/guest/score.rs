@@ -337,20 +337,24 @@ unsafe fn owned(batch: &Batch) -> Vec<Question> {
                 true => Vec::new(),
                 false => slice(question.candidates, question.n_candidates)
                     .iter()
-                    .map(|text| Arc::from(String::from_utf8_lossy(text.bytes())))
+                    .map(|text| Arc::from(text.text()))
                     .collect(),
             };
             let mut own = Question::new(prompt, candidates);
-            if question.n_samples > 0 && !question.seeds.is_null() {
+            // One sample with seed 0 is what a question asks for anyway.
+            let plain =
+                question.n_samples == 1 && !question.seeds.is_null() && *question.seeds == 0;
+            if question.n_samples > 0 && !question.seeds.is_null() && !plain {
                 own = own.with_seeds(slice(question.seeds, question.n_samples).to_vec());
             }
             let subset = question.subset.lossy();
             if !subset.is_empty() {
                 own = own.with_subset(Arc::from(subset));
             }
-            match serde_json::from_slice::<Key>(question.key_json.bytes()) {
-                Ok(key) => own.with_key(key),
-                Err(_) => own,
+            let key = question.key_json.bytes();
+            match (!key.is_empty()).then(|| serde_json::from_slice::<Key>(key)) {
+                Some(Ok(key)) => own.with_key(key),
+                _ => own,
             }
         }
     };
