@@ -18,6 +18,10 @@ use tribunal_api::registry::NoGenerators;
 use tribunal_api::{Question, Registry, RewardSource, Turn};
 use tribunal_loader::{Origin, Spec};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PROMPTS: usize = 20_000;
 const CANDIDATES: usize = 4;
 const BATCH: usize = 32;

@@ -321,33 +321,36 @@ mod task {
 /// The host's questions as our own. Questions with equal prompts share it.
 unsafe fn owned(batch: &Batch) -> Vec<Question> {
     let mut prompts: HashMap<*const abi::Turn<'_>, Arc<[Turn]>> = HashMap::new();
+    // Questions about one prompt mostly stand in a row.
+    let mut last: Option<(*const abi::Turn<'_>, Arc<[Turn]>)> = None;
     let one = |place: usize| {
         let at = place * batch.question_stride as usize;
         // SAFETY: the host lends `n_questions` questions, a stride apart, and all that they point at, for the job.
         unsafe {
             let question = &*batch.questions.byte_add(at).cast::<abi::Question<'_>>();
-            let turns = || {
-                let turns = slice(question.turns, question.n_turns).iter();
-                turns
-                    .map(|turn| Turn { role: role(turn.role), content: turn.content.lossy() })
-                    .collect()
+            let turn = |turn: &abi::Turn<'_>| Turn {
+                role: role(turn.role),
+                content: host_text(turn.content).to_owned(),
             };
-            let prompt = prompts.entry(question.turns).or_insert_with(turns).clone();
-            let candidates: Vec<Arc<str>> = match question.candidates.is_null() {
-                true => Vec::new(),
-                false => slice(question.candidates, question.n_candidates)
-                    .iter()
-                    .map(|text| Arc::from(text.text()))
-                    .collect(),
+            let turns = || slice(question.turns, question.n_turns).iter().map(turn).collect();
+            let prompt = match &last {
+                Some((known, prompt)) if *known == question.turns => prompt.clone(),
+                _ => prompts.entry(question.turns).or_insert_with(turns).clone(),
             };
-            let mut own = Question::new(prompt, candidates);
+            last = Some((question.turns, prompt.clone()));
+            let candidates = match question.candidates.is_null() {
+                true => &[],
+                false => slice(question.candidates, question.n_candidates),
+            };
+            let texts: Arc<[Arc<str>]> =
+                candidates.iter().map(|text| Arc::from(host_text(*text))).collect();
+            let mut own = Question::new(prompt, texts);
+            let seeds = slice(question.seeds, question.n_samples);
             // One sample with seed 0 is what a question asks for anyway.
-            let plain =
-                question.n_samples == 1 && !question.seeds.is_null() && *question.seeds == 0;
-            if question.n_samples > 0 && !question.seeds.is_null() && !plain {
-                own = own.with_seeds(slice(question.seeds, question.n_samples).to_vec());
+            if !matches!(seeds, [] | [0]) {
+                own = own.with_seeds(seeds.to_vec());
             }
-            let subset = question.subset.lossy();
+            let subset = host_text(question.subset);
             if !subset.is_empty() {
                 own = own.with_subset(Arc::from(subset));
             }
@@ -359,6 +362,12 @@ unsafe fn owned(batch: &Batch) -> Vec<Question> {
         }
     };
     (0..batch.n_questions).map(one).collect()
+}
+
+/// A text that the host lends.
+unsafe fn host_text<'a>(text: Str<'a>) -> &'a str {
+    // SAFETY: lent for the job, and valid UTF-8 by rule 7 of the header; a check would read every text once more.
+    unsafe { std::str::from_utf8_unchecked(text.bytes()) }
 }
 
 /// A slice of the host; empty for a null pointer.
