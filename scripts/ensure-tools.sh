@@ -41,8 +41,12 @@ compiles_c() {
 compiles_c || install "a C compiler with the headers of the C library" gcc libc6-dev
 command -v cc > /dev/null || install "the linker driver \`cc\`" gcc libc6-dev
 
-# The parts of Rust that the caller names: `ensure-tools.sh fmt clippy`.
+# What the caller names: `ensure-tools.sh fmt clippy c++`.
 for part in "$@"; do
+    if [ "$part" = c++ ]; then
+        command -v c++ > /dev/null || install "a C++ compiler for the adapters of the tests" g++
+        continue
+    fi
     cargo "$part" --version > /dev/null 2>&1 && continue
     component=$part
     [ "$part" = fmt ] && component=rustfmt

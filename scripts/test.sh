@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/check.sh
+scripts/ensure-tools.sh c++
 echo "== tests"
 mkdir -p target
 log=target/test-output.txt
