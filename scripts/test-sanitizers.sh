@@ -17,7 +17,7 @@ export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 if RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/sanitizer \
     cargo test --locked --target "$host" -p tribunal-loader --test library --no-run 2> target/sanitizer.log; then
     ran=1
-    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/sanitizer TRIBUNAL_CFLAGS="-fsanitize=address -g" \
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/sanitizer \
         cargo test --locked --target "$host" -p tribunal-loader --test library || found=1
 else
     echo "left out: the tests do not build with it (target/sanitizer.log)"
