@@ -115,7 +115,7 @@ fn projects_in_python_are_checked_and_run_by_the_printed_commands() {
 
 /// Builds the crates that tribunal-api needs, so it takes minutes. `scripts/test-adapters.sh` goes the same way.
 #[test]
-#[ignore = "takes minutes: `scripts/test-adapters.sh` goes the same way"]
+#[ignore = "takes minutes: `cargo test --test tribunal projects_in_rust -- --ignored`, or `make test-adapters`, which goes the same way"]
 fn projects_in_rust_are_built_checked_and_run_by_the_printed_commands() {
     let program = Program::new();
     for component in ["source", "generator", "suite"] {

@@ -29,7 +29,7 @@ async fn a_grandchild_that_holds_the_pipes_does_not_hide_the_end() {
 
 /// In a process of its own: it ends the children of all tests.
 #[test]
-#[ignore = "called by `all_children_end_within_the_time`"]
+#[ignore = "no test but a process that one starts: `cargo test -p tribunal-loader --test child all_children_end` runs it"]
 fn alone() {
     let Ok(folder) = std::env::var("TRIBUNAL_TEST_FOLDER") else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

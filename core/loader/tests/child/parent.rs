@@ -9,7 +9,7 @@ use super::fixture::{eventually, gone, loaded, pid_in, serving};
 
 /// The program that is killed: it loads a child and waits.
 #[test]
-#[ignore = "called by `a_child_ends_when_its_parent_is_killed`"]
+#[ignore = "no test but a process that one starts: `cargo test -p tribunal-loader --test child parent_is_killed` runs it"]
 fn host() {
     let Ok(path) = std::env::var("TRIBUNAL_TEST_PID") else { return };
     // It is loaded on a thread that ends: that must not end the child.

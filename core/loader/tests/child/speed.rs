@@ -90,7 +90,7 @@ fn candidates_per_second(caps: &[&str], batch: usize, questions: &[Question]) ->
 }
 
 #[test]
-#[ignore = "a measurement; needs python3"]
+#[ignore = "a measurement that needs python3: `cargo test --release -p tribunal-loader --test child speed -- --ignored --nocapture`"]
 fn candidates_of_2_kb_through_python() {
     let all = questions(20_000);
     let bytes: usize = all.iter().map(|question| question.candidates()[0].len()).sum();

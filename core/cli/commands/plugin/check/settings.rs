@@ -287,7 +287,7 @@ mod tests {
         let schema = json!({ "properties": { "p": { "x-tribunal-path": true },
             "l": { "items": { "x-tribunal-path": true } } } });
         let mut settings = json!({ "p": "a/b", "l": ["c", "/d"], "q": "e" });
-        make_absolute(&schema, &mut settings, Path::new("/work"));
-        assert_eq!(settings, json!({ "p": "/work/a/b", "l": ["/work/c", "/d"], "q": "e" }));
+        make_absolute(&schema, &mut settings, Path::new("/base"));
+        assert_eq!(settings, json!({ "p": "/base/a/b", "l": ["/base/c", "/d"], "q": "e" }));
     }
 }

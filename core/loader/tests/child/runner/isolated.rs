@@ -16,7 +16,7 @@ use super::super::fixture::{ask, bounded, question};
 /// The program that runs the library: this one, called again. What the test harness prints goes to standard error, and
 /// the pipe to the host comes back as standard output when the library is run.
 #[test]
-#[ignore = "called by the tests of this file"]
+#[ignore = "no test but the process of those of this file: `cargo test -p tribunal-loader --test child isolated` runs it"]
 fn child() {
     if let Some(library) = std::env::var_os("TRIBUNAL_TEST_LIBRARY") {
         if let Ok(pipe) = std::fs::OpenOptions::new().write(true).open("/dev/fd/3") {

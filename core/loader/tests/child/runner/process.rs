@@ -25,7 +25,7 @@ fn spec() -> Spec {
 }
 
 #[test]
-#[ignore = "called by the tests of this file"]
+#[ignore = "no test but the process of those of this file: `cargo test -p tribunal-loader --test child process` runs it"]
 fn child() {
     if std::env::var_os("TRIBUNAL_TEST_SERVE").is_none() {
         return;
