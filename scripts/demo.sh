@@ -8,4 +8,4 @@ echo "building tribunal (release); the first build takes a few minutes"
 cargo build --release --locked --package tribunal
 echo
 echo "tribunal run examples/recipes/02-demo.toml"
-exec target/release/tribunal run examples/recipes/02-demo.toml
+exec "${CARGO_TARGET_DIR:-target}/release/tribunal" run examples/recipes/02-demo.toml

@@ -47,7 +47,7 @@ const TABLE: [Crate; 14] = [
     Crate { name: "tribunal-baseline", ours: LEAF, others: None },
     // What an author of adapters would write: the API and what it builds on.
     Crate { name: "adapter-brevity", ours: &["tribunal-api"], others: Some(&[]) },
-    Crate { name: "tribunal-faulty", ours: &["tribunal-api"], others: Some(&[]) },
+    Crate { name: "tribunal-faulty", ours: &["tribunal-api"], others: Some(&["tokio"]) },
     // Named by tests and benches alone.
     Crate { name: "tribunal-scripted", ours: &[], others: None },
     Crate {

@@ -48,6 +48,17 @@ impl SourceError {
         matches!(self, SourceError::Busy { .. } | SourceError::Unreachable { .. })
     }
 
+    /// What happened, without the words for who must act.
+    pub fn message(&self) -> &str {
+        match self {
+            SourceError::Busy { message, .. }
+            | SourceError::Unreachable { message }
+            | SourceError::Rejected { message }
+            | SourceError::Broken { message }
+            | SourceError::Denied { message } => message,
+        }
+    }
+
     /// The error's name as it stands in logs: `busy`, `unreachable`, `rejected`, `broken`, `denied`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -217,6 +217,17 @@ impl From<SourceError> for Failed {
     }
 }
 
+impl From<Box<ErrorBody>> for Failed {
+    fn from(body: Box<ErrorBody>) -> Self {
+        Self { status: code(&body.clone().into_source_error()), body }
+    }
+}
+
+/// The error of a method that a component does not have.
+fn unknown(method: &str) -> Failed {
+    Failed::from(SourceError::Rejected { message: format!("there is no method `{method}`") })
+}
+
 impl From<serde_json::Error> for Failed {
     fn from(cause: serde_json::Error) -> Self {
         let body = ErrorBody::of("broken", format!("the request cannot be read: {cause}"));

@@ -1,21 +1,23 @@
 //! The JSON that crosses the plugin boundary: the records of `docs/plugin-protocol.md`, for libraries and children alike.
 
-use std::collections::BTreeMap;
+mod suite;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{SourceError, SuiteError};
-use crate::generator::Completion;
-use crate::grading::{FailureRule, TieRule, best_of, chance_best_of};
-use crate::item::{Absent, Candidate, Cluster, Item, TagValue};
-use crate::outcome::{Combiner, Outcome};
+use crate::error::SourceError;
+use crate::generator::{Completion, Generator, Prompt};
 use crate::question::Turn;
 use crate::settings::{SettingsError, Step};
-use crate::source::{Arity, Limits, Reads, Scale};
-use crate::suite::{
-    Aggregate, Contest, Grade, Guess, Order, Published, Rules, Standing, SuiteCard, Tree,
+use crate::source::{Arity, Limits, Reads, RewardSource, Scale};
+use crate::suite::Contest;
+
+pub use suite::{
+    AggregatesRequest, CandidateBody, CardBody, ChanceRequest, GradeRequest, Grades, Grading,
+    ItemBody, ItemsPage, ItemsRequest, PromptBody, PublishedBody, ServedSuite, SubsetRequest,
+    standard_aggregates, standard_chance, standard_grade,
 };
 
 /// The most questions in one call of a plugin, whatever it declares.
@@ -65,18 +67,33 @@ pub struct Declares {
     pub grading: Option<Grading>,
 }
 
-/// Who grades the outcomes of a suite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Grading {
-    /// The host: the best candidates must be preferred to all others.
-    #[default]
-    Standard,
-    /// The plugin.
-    Own,
-}
-
 impl Declares {
+    /// What a source is.
+    pub fn of_source(source: &dyn RewardSource) -> Self {
+        let arity = source.arity();
+        Self {
+            arity: Some([arity.least, arity.most]),
+            reads: Some(source.reads()),
+            draws: Some(source.draws()),
+            scale: Some(source.scale()),
+            ..Self::of_limits(source.limits())
+        }
+    }
+
+    /// What a generator is.
+    pub fn of_generator(generator: &dyn Generator) -> Self {
+        let samples = generator.samples_at_once();
+        Self {
+            renders_markers: Some(generator.renders_markers()),
+            samples_at_once: (samples != usize::MAX).then_some(samples),
+            ..Self::of_limits(generator.limits())
+        }
+    }
+
+    fn of_limits(Limits { batch, in_flight, lane }: Limits) -> Self {
+        Self { batch: Some(batch), in_flight: Some(in_flight), lane, ..Self::default() }
+    }
+
     /// The arity, at least 1, in order.
     pub fn arity(&self) -> Arity {
         let [least, most] = self.arity.unwrap_or([1, 1]);
@@ -90,77 +107,6 @@ impl Declares {
             batch: self.batch.unwrap_or(batch).clamp(1, MOST_BATCH),
             in_flight: self.in_flight.unwrap_or(1).clamp(1, MOST_IN_FLIGHT),
             lane: self.lane.clone(),
-        }
-    }
-}
-
-/// What a suite says of itself; absent keys say that nothing is known, and that the usual rules apply.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CardBody {
-    /// Its name.
-    pub name: Option<String>,
-    /// The version of data or rules.
-    pub version: Option<String>,
-    /// The licence of the data.
-    pub licence: Option<String>,
-    /// Where it is published.
-    pub source: Option<String>,
-    /// The rules that its authors publish.
-    pub published: Option<PublishedBody>,
-    /// True when the stored order tells nothing about gold.
-    pub neutral_order: bool,
-}
-
-/// The rules that a suite's authors publish; absent keys have the usual ones.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PublishedBody {
-    /// The order of candidates.
-    pub order: Option<Order>,
-    /// How presentations combine.
-    pub combiner: Option<Combiner>,
-    /// What a tie is worth.
-    pub ties: Option<String>,
-    /// What a question without readout is worth.
-    pub failures: Option<String>,
-}
-
-impl CardBody {
-    /// The card of a suite of this kind.
-    pub fn into_card(self, kind: &str, version: &str) -> SuiteCard {
-        let published = self.published.unwrap_or_default();
-        SuiteCard {
-            name: self.name.unwrap_or_else(|| kind.to_owned()).into(),
-            version: self.version.unwrap_or_else(|| version.to_owned()).into(),
-            licence: self.licence.unwrap_or_else(|| "not stated".to_owned()).into(),
-            source: self.source.unwrap_or_else(|| format!("the plugin kind `{kind}`")).into(),
-            published: Published {
-                order: published.order.unwrap_or(Order::Seeded),
-                combiner: published.combiner.unwrap_or_default(),
-                ties: published.ties.unwrap_or_else(|| "loss".to_owned()).into(),
-                failures: published.failures.unwrap_or_else(|| "wrong".to_owned()).into(),
-            },
-            neutral_order: self.neutral_order,
-        }
-    }
-}
-
-impl From<SuiteCard> for CardBody {
-    fn from(card: SuiteCard) -> Self {
-        let published = PublishedBody {
-            order: Some(card.published.order),
-            combiner: Some(card.published.combiner),
-            ties: Some(card.published.ties.into_owned()),
-            failures: Some(card.published.failures.into_owned()),
-        };
-        Self {
-            name: Some(card.name.into_owned()),
-            version: Some(card.version.into_owned()),
-            licence: Some(card.licence.into_owned()),
-            source: Some(card.source.into_owned()),
-            published: Some(published),
-            neutral_order: card.neutral_order,
         }
     }
 }
@@ -254,16 +200,11 @@ impl ErrorBody {
 
 impl From<&SourceError> for ErrorBody {
     fn from(error: &SourceError) -> Self {
-        let (wait, message) = match error {
-            SourceError::Busy { wait, message, .. } => {
-                (wait.map(|wait| wait.as_secs_f64()), message)
-            }
-            SourceError::Unreachable { message }
-            | SourceError::Rejected { message }
-            | SourceError::Broken { message }
-            | SourceError::Denied { message } => (None, message),
+        let wait = match error {
+            SourceError::Busy { wait, .. } => wait.map(|wait| wait.as_secs_f64()),
+            _ => None,
         };
-        Self { wait, ..Self::of(error.name(), message) }
+        Self { wait, ..Self::of(error.name(), error.message()) }
     }
 }
 
@@ -281,6 +222,28 @@ impl From<SettingsError> for ErrorBody {
             ..Self::of("settings", error.message)
         }
     }
+}
+
+/// The request `inspect` of a source.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
+pub struct InspectRequest {
+    pub turns: Vec<Turn>,
+    pub candidates: Vec<Arc<str>>,
+}
+
+/// The request `inspect` of a generator.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
+pub struct PromptRequest {
+    pub prompt: Prompt,
+}
+
+/// The request `generate`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
+pub struct GenerateRequest {
+    pub prompts: Vec<Prompt>,
 }
 
 /// The reply to `generate`: one entry for each prompt.
@@ -319,190 +282,4 @@ impl CompletionBody {
             Err(error) => CompletionBody::Failed { error: ErrorBody::from(&error) },
         }
     }
-}
-
-/// A page of a suite's items.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ItemsPage {
-    /// The items.
-    pub items: Vec<ItemBody>,
-    /// What is missing from the suite; with any page.
-    pub absent: Vec<Absent>,
-    /// True with the last page.
-    pub end: bool,
-}
-
-/// An item as authors write it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ItemBody {
-    /// Unique within its subset.
-    pub id: Arc<str>,
-    /// The suite's division; `all` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subset: Option<Arc<str>>,
-    /// What it is about; the subset when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<Arc<str>>,
-    /// A name that items share which belong together; the conversation when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster: Option<Arc<str>>,
-    /// The dialogue.
-    #[serde(default)]
-    pub prompt: PromptBody,
-    /// The replies.
-    pub candidates: Vec<CandidateBody>,
-    /// How good each is; the first is the best when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gold: Option<Vec<f64>>,
-    /// The suite's own columns.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<Arc<str>, TagValue>,
-}
-
-/// A text of the user, or turns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum PromptBody {
-    /// One turn of the user.
-    Text(String),
-    /// A dialogue.
-    Turns(Vec<Turn>),
-}
-
-impl Default for PromptBody {
-    fn default() -> Self {
-        Self::Turns(Vec::new())
-    }
-}
-
-/// A text, or a candidate with its author.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum CandidateBody {
-    /// A text.
-    Text(Arc<str>),
-    /// A candidate.
-    Whole(Candidate),
-}
-
-impl ItemBody {
-    /// The item, with gold for every candidate.
-    ///
-    /// # Errors
-    ///
-    /// When there are no candidates, or gold does not fit them.
-    pub fn into_item(self) -> Result<Item, SuiteError> {
-        let count = self.candidates.len();
-        let gold = self.gold.unwrap_or_else(|| Item::gold_first(1, count));
-        let refuse = |what: String| SuiteError::new(format!("item `{}` {what}", self.id));
-        if count == 0 || count > usize::from(u16::MAX) {
-            return Err(refuse(format!("has {count} candidates")));
-        }
-        if gold.len() != count || gold.iter().any(|gold| !gold.is_finite()) {
-            return Err(refuse(format!(
-                "has {count} candidates and {} gold values; one finite number for each is needed",
-                gold.len()
-            )));
-        }
-        let subset = self.subset.unwrap_or_else(|| Arc::from("all"));
-        let candidate = |one| match one {
-            CandidateBody::Text(text) => Candidate::of_text(text),
-            CandidateBody::Whole(candidate) => candidate,
-        };
-        Ok(Item {
-            topic: self.topic.unwrap_or_else(|| subset.clone()),
-            subset,
-            id: self.id,
-            cluster: self.cluster.map_or(Cluster::Conversation, Cluster::Named),
-            prompt: match self.prompt {
-                PromptBody::Text(text) => Arc::from([Turn::user(text)]),
-                PromptBody::Turns(turns) => turns.into(),
-            },
-            candidates: self.candidates.into_iter().map(candidate).collect(),
-            gold,
-            tags: self.tags,
-        })
-    }
-}
-
-impl From<Item> for ItemBody {
-    fn from(item: Item) -> Self {
-        Self {
-            id: item.id,
-            subset: Some(item.subset),
-            topic: Some(item.topic),
-            cluster: match item.cluster {
-                Cluster::Conversation => None,
-                Cluster::Named(name) => Some(name),
-            },
-            prompt: PromptBody::Turns(item.prompt.to_vec()),
-            candidates: item.candidates.into_iter().map(CandidateBody::Whole).collect(),
-            gold: Some(item.gold),
-            tags: item.tags,
-        }
-    }
-}
-
-/// The request for a page of items.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
-pub struct ItemsRequest {
-    pub from: usize,
-    pub max: usize,
-}
-
-/// The request for grades of an outcome.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
-pub struct GradeRequest {
-    pub item: Item,
-    pub outcome: Outcome,
-    pub rules: Rules,
-}
-
-/// The request for grades of a guess.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
-pub struct ChanceRequest {
-    pub item: Item,
-    pub guess: Guess,
-}
-
-/// The reply to `grade` and `chance`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "docs/plugin-protocol.md has the words")]
-pub struct Grades {
-    pub grades: Vec<Grade>,
-}
-
-/// The measures of a suite that the host grades: the share of items whose best candidates beat all others, over all
-/// items and for each subset.
-pub fn standard_aggregates(subsets: &[Arc<str>]) -> Vec<Aggregate> {
-    let mut aggregates =
-        vec![Aggregate::new("accuracy", "", Standing::Headline, Tree::all("accuracy"))];
-    if subsets.len() > 1 {
-        let parts = subsets.iter().map(|subset| Tree::subset("accuracy", subset.clone()));
-        let mean = Tree::Average(parts.collect());
-        aggregates.push(Aggregate::new("macro-subsets", "", Standing::Beside, mean));
-        aggregates.extend(subsets.iter().map(|subset| {
-            let tree = Tree::subset("accuracy", subset.clone());
-            Aggregate::new("accuracy", subset.clone(), Standing::Detail, tree)
-        }));
-    }
-    aggregates
-}
-
-/// The grade of a suite that the host grades, by the rules of `pairs` and `best-of`.
-pub fn standard_grade(item: &Item, outcome: &Outcome, rules: &Rules) -> Vec<Grade> {
-    let ties = rules.ties.or(TieRule::Loss);
-    let failures = rules.failures.or(FailureRule::Wrong);
-    let credit = best_of(outcome, item, ties, failures);
-    credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
-}
-
-/// What guessing earns in a suite that the host grades.
-pub fn standard_chance(item: &Item, guess: &Guess) -> Vec<Grade> {
-    let credit = chance_best_of(item, guess, guess.rules.ties.or(TieRule::Loss));
-    credit.map(|credit| Grade::new("accuracy", credit)).into_iter().collect()
 }

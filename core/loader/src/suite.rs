@@ -64,7 +64,7 @@ impl ForeignSuite {
         let reply = self
             .call
             .call(method, request)
-            .map_err(|error| failed(format!("did not answer `{method}`: {error}")))?;
+            .map_err(|error| failed(format!("did not answer `{method}`: {}", error.message())))?;
         serde_json::from_value(reply)
             .map_err(|cause| failed(format!("answered `{method}` with something else: {cause}")))
     }

@@ -16,10 +16,16 @@ use tribunal_loader::{Origin, Plugin, Spec};
 
 /// Builds a plugin of this workspace once and gives its library.
 fn built(package: &str) -> PathBuf {
+    built_with(package, &[])
+}
+
+/// The same with further arguments of cargo.
+fn built_with(package: &str, further: &[&str]) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().parent().unwrap();
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
         .args(["build", "--locked", "--message-format=json", "--package", package])
+        .args(further)
         .current_dir(root)
         .output()
         .unwrap();
@@ -154,6 +160,37 @@ async fn a_call_that_asks_whether_it_is_cancelled_ends() {
     }
     let started = std::time::Instant::now();
     source.close().await;
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "all calls have ended");
+}
+
+/// The same plugin with a runtime of its own. Other features make another library, so it has a folder of its own.
+#[tokio::test]
+async fn a_plugin_with_a_runtime_waits_without_holding_a_thread() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-tokio").display().to_string();
+    let library = built_with("tribunal-faulty", &["--features", "tokio", "--target-dir", &folder]);
+    let mut registry = Registry::new();
+    tribunal_loader::load(&Spec::new(Origin::Library(library)), &mut registry).unwrap();
+    let source = |how: &str| {
+        registry.build_source("rust.faulty", json!({ "how": how }), &NoGenerators).unwrap()
+    };
+    let question = [Question::of_text("?", &["four"])];
+    let waits = source("waits");
+    let (one, other) = tokio::join!(waits.score(&question), waits.score(&question));
+    for answers in [one, other] {
+        let samples = answers.into_vec().remove(0).unwrap();
+        assert_eq!(samples[0].readout.scores().unwrap()[0].value(), 4.0);
+    }
+    let late = source("panics-late").score(&question).await.into_vec().remove(0).unwrap_err();
+    assert!(late.to_string().contains("it panicked: it went wrong later"), "{late}");
+    // What nobody waits for is aborted: more calls than it admits at once, one after the other.
+    let long = source("waits-long");
+    for _ in 0..5 {
+        let asked =
+            tokio::time::timeout(std::time::Duration::from_millis(50), long.score(&question));
+        assert!(asked.await.is_err());
+    }
+    let started = std::time::Instant::now();
+    long.close().await;
     assert!(started.elapsed() < std::time::Duration::from_secs(2), "all calls have ended");
 }
 

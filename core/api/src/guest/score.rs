@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::drive::block_on;
-use super::{Entry, Failed, answer, code, create, destroy, guarded, host, leaked};
+use super::{Entry, answer, code, create, destroy, guarded, host, leaked, unknown};
 use crate::abi::{self, Batch, Host, Job, Sink, Str};
 use crate::answer::{Answer, Answers, Readout, Reason};
 use crate::conformance::check_answer;
@@ -16,7 +15,7 @@ use crate::error::SourceError;
 use crate::question::{Key, Question, Role, Turn};
 use crate::registry::{NoGenerators, SelfCheck};
 use crate::source::RewardSource;
-use crate::wire::Declares;
+use crate::wire::{Declares, InspectRequest};
 
 /// A source and what its calls need.
 struct Instance {
@@ -89,19 +88,7 @@ unsafe fn instance<'a>(this: *mut c_void) -> &'a Instance {
 unsafe extern "C" fn declare(this: *mut c_void, json: *const Sink) -> i32 {
     // SAFETY: pointers of the host, valid during the call.
     let source = unsafe { &instance(this).source };
-    let work = || {
-        let (arity, limits) = (source.arity(), source.limits());
-        Ok::<_, Failed>(Declares {
-            arity: Some([arity.least, arity.most]),
-            reads: Some(source.reads()),
-            draws: Some(source.draws()),
-            scale: Some(source.scale()),
-            batch: Some(limits.batch),
-            in_flight: Some(limits.in_flight),
-            lane: limits.lane,
-            ..Declares::default()
-        })
-    };
+    let work = || Ok(Declares::of_source(&**source));
     // SAFETY: as above.
     unsafe { answer(json, std::ptr::null(), work) }
 }
@@ -111,12 +98,6 @@ unsafe extern "C" fn identify(this: *mut c_void, json: *const Sink, err: *const 
     let source = unsafe { &instance(this).source };
     // SAFETY: as above.
     unsafe { answer(json, err, || Ok(block_on(source.identify())?)) }
-}
-
-#[derive(Deserialize)]
-struct InspectRequest {
-    turns: Vec<Turn>,
-    candidates: Vec<Arc<str>>,
 }
 
 unsafe extern "C" fn call(
@@ -140,9 +121,7 @@ unsafe extern "C" fn call(
             block_on(source.open())?;
             Ok(serde_json::json!({}))
         }
-        _ => Err(Failed::from(SourceError::Rejected {
-            message: format!("there is no method `{method}`"),
-        })),
+        _ => Err(unknown(&method)),
     };
     // SAFETY: as above.
     unsafe { answer(reply, err, work) }
@@ -411,16 +390,7 @@ fn tell(questions: &[Question], answers: Answers, place: Place) -> i32 {
                     unsafe { busy(place.job, number, wait_ms, Str::of(&message)) }
                 }
             }
-            Err(error) => {
-                let message = match &error {
-                    SourceError::Busy { message, .. }
-                    | SourceError::Unreachable { message }
-                    | SourceError::Rejected { message }
-                    | SourceError::Broken { message }
-                    | SourceError::Denied { message } => message,
-                };
-                say_error(place.job, number, code(&error), message);
-            }
+            Err(error) => say_error(place.job, number, code(&error), error.message()),
             Ok(_) if !wrong.is_empty() => {
                 say_error(place.job, number, abi::E_FAILED, &wrong.join(", "));
             }

@@ -55,6 +55,7 @@ pub(super) const API: &[Embedded] = files! { "core/api":
     "src/source.rs",
     "src/suite.rs",
     "src/wire.rs",
+    "src/wire/suite.rs",
 };
 
 /// The package tribunal_adapter without the ready adapters for models.

@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tribunal_api::abi::{self, Sink, Str};
 use tribunal_api::wire::ErrorBody;
 use tribunal_api::{Question, SettingsError, SourceError};
@@ -167,49 +166,6 @@ impl Instance {
         self.core.queue().most = in_flight.max(1);
     }
 
-    /// Runs something with the plugin's pointer on a thread of the instance, and waits for it on this thread.
-    pub(super) fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
-    ) -> Result<T, SourceError> {
-        let Blueprint { origin, start_within, .. } = &self.core.blueprint;
-        let receiver = self.submit(work)?;
-        receiver.recv_timeout(*start_within).map_err(|_| SourceError::Unreachable {
-            message: format!("the plugin `{origin}` did not answer within {start_within:?}"),
-        })
-    }
-
-    /// The same, awaited.
-    pub(super) async fn run_async<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
-    ) -> Result<T, SourceError> {
-        let Blueprint { origin, start_within, .. } = &self.core.blueprint;
-        self.refuse_if_wedged()?;
-        let (sender, receiver) = oneshot::channel();
-        self.push(Box::new(move |this| {
-            let _ = sender.send(work(this));
-        }));
-        match tokio::time::timeout(*start_within, receiver).await {
-            Ok(Ok(value)) => Ok(value),
-            _ => Err(SourceError::Unreachable {
-                message: format!("the plugin `{origin}` did not answer within {start_within:?}"),
-            }),
-        }
-    }
-
-    fn submit<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(*mut c_void) -> T + Send + 'static,
-    ) -> Result<std::sync::mpsc::Receiver<T>, SourceError> {
-        self.refuse_if_wedged()?;
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        self.push(Box::new(move |this| {
-            let _ = sender.send(work(this));
-        }));
-        Ok(receiver)
-    }
-
     /// Runs a job: `call` gives its status, or says that it is pending. Dropping the future cancels it.
     pub(super) async fn ask(
         &self,
@@ -226,7 +182,7 @@ impl Instance {
             drop(core);
         }));
         let status = ended.await.unwrap_or(abi::E_PROTOCOL);
-        guard.over();
+        drop(guard);
         Ok((job, status))
     }
 
@@ -247,7 +203,7 @@ impl Instance {
             let message = format!("the plugin `{origin}` did not answer within {within:?}");
             return Err(SourceError::Unreachable { message });
         };
-        guard.over();
+        drop(guard);
         Ok((job, status))
     }
 
@@ -355,10 +311,6 @@ fn take_up(this: *mut c_void, job: &Job, call: impl FnOnce(*mut c_void, &Job) ->
 struct Asked {
     job: Arc<Job>,
     core: Arc<Core>,
-}
-
-impl Asked {
-    fn over(self) {}
 }
 
 impl Drop for Asked {

@@ -73,6 +73,13 @@ pub(super) struct Request {
     pub(super) sinks: [Sink; 2],
 }
 
+impl Request {
+    /// Of calls that write JSON without being asked in it.
+    pub(super) fn plain(sinks: [Sink; 2]) -> Self {
+        Self { method: String::new(), json: String::new(), sinks }
+    }
+}
+
 // SAFETY: `lent` points into `questions` and at its own heap, which nobody changes; `out` is written by the plugin until the job ends, and
 // read by the host after it ended, with the lock of `progress` in between.
 unsafe impl Send for Job {}

@@ -12,7 +12,7 @@ use tribunal_api::{
     Answers, Arity, Identity, Inspection, Limits, Question, Reads, RewardSource, Scale, SourceError,
 };
 
-use super::host::{sink_to, sinks_of};
+use super::host::sinks_of;
 use super::instance::{Blueprint, Instance, NotCreated};
 use super::job::{self, Job, Request};
 
@@ -134,7 +134,7 @@ impl LibrarySource {
         digest: Arc<str>,
     ) -> Result<Self, NotCreated> {
         let instance = Instance::create(&blueprint, 1)?;
-        let declares = declares(table, &instance, &blueprint.origin)?;
+        let declares = declares(table, &instance, &blueprint)?;
         let in_flight = declares.limits(1).in_flight;
         let opened = Opened::with(blueprint, in_flight, instance);
         Ok(Self { table, opened, declares, digest })
@@ -149,21 +149,21 @@ impl LibrarySource {
 fn declares(
     table: &'static abi::Source,
     instance: &Instance,
-    origin: &str,
+    Blueprint { origin, start_within, .. }: &Blueprint,
 ) -> Result<Declares, NotCreated> {
     let mut declares = of_table(table);
     let Some(declare) = table.declare else { return Ok(declares) };
-    let asked = instance.run(move |this| {
-        let mut json = Vec::new();
-        // SAFETY: the instance's own pointer, on its own thread; the sink outlives the call.
-        let status = unsafe { declare(this, &sink_to(&mut json)) };
-        (status, json)
-    });
     let broken = |what: String| NotCreated::Broken(format!("the plugin `{origin}` {what}"));
-    let (status, json) = asked.map_err(|error| NotCreated::Broken(error.to_string()))?;
+    let asked = instance.ask_blocking(*start_within, move |this, job| {
+        let [json, _] = &job.keep(Request::plain(sinks_of(job))).sinks;
+        // SAFETY: the instance's own pointer, on its own thread; the sink lives as long as the job.
+        unsafe { declare(this, json) }
+    });
+    let (job, status) = asked.map_err(|error| NotCreated::Broken(error.to_string()))?;
     if status != abi::OK {
         return Err(broken(format!("failed to declare what it is (status {status})")));
     }
+    let json = std::mem::take(&mut job.said().reply);
     let own: Declares = serde_json::from_slice(&json)
         .map_err(|cause| broken(format!("declares something unreadable: {cause}")))?;
     declares.arity = own.arity.or(declares.arity);
@@ -229,14 +229,20 @@ impl RewardSource for LibrarySource {
         };
         let identify = self.table.identify.ok_or_else(|| broken("has no identity".to_owned()))?;
         let instance = self.opened.get().await?;
-        let asked = instance.run_async(move |this| {
-            let (mut json, mut err) = (Vec::new(), Vec::new());
-            // SAFETY: the instance's own pointer, on its own thread; the sinks outlive the call.
-            let status = unsafe { identify(this, &sink_to(&mut json), &sink_to(&mut err)) };
-            (status, json, err)
+        let asked = instance.ask(Vec::new(), move |this, job| {
+            let [json, err] = &job.keep(Request::plain(sinks_of(job))).sinks;
+            // SAFETY: the instance's own pointer, on one of its threads; the sinks live as long as the job.
+            unsafe { identify(this, json, err) }
         });
-        let (status, json, err) = asked.await?;
-        let identity: Identity = reply(self.origin(), status, &json, &err, "identify")?;
+        let within = self.opened.blueprint.start_within;
+        let (job, status) = tokio::time::timeout(within, asked).await.unwrap_or_else(|_| {
+            let message =
+                format!("the plugin `{}` did not answer within {within:?}", self.origin());
+            Err(SourceError::Unreachable { message })
+        })?;
+        let said = std::mem::take(&mut *job.said());
+        let identity: Identity =
+            reply(self.origin(), status, &said.reply, &said.error, "identify")?;
         // Another build of the library is another source, whatever it says of itself.
         let fingerprint = format!("{} library {}", identity.fingerprint, self.digest);
         Ok(Identity { fingerprint, ..identity })

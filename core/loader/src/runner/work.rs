@@ -1,6 +1,6 @@
 //! What the operations do, but for `score`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tribunal_api::registry::NoGenerators;
 use tribunal_api::wire::{
-    ChanceRequest, CompletionBody, Completions, Declares, ErrorBody, GradeRequest, Grades, Grading,
-    ItemBody, ItemsPage, ItemsRequest,
+    CompletionBody, Completions, Declares, ErrorBody, GenerateRequest, InspectRequest,
+    PromptRequest, ServedSuite,
 };
 use tribunal_api::{
-    Generator, Identity, Inspection, Limits, Loaded, Prompt, Question, Registry, RewardSource,
-    SourceError, Suite, SuiteError, Turn,
+    Generator, Identity, Inspection, Question, Registry, RewardSource, SourceError,
 };
 
 use super::session::{Body, Refusal, broken, fields};
@@ -23,15 +22,13 @@ pub(super) struct Held {
     pub(super) part: Part,
     /// One permit for each call that it takes at once.
     permits: Semaphore,
-    /// What a suite read, until its last page is asked for.
-    loaded: Mutex<Option<Arc<Loaded>>>,
 }
 
 /// One of the three traits.
 pub(super) enum Part {
     Source(Arc<dyn RewardSource>),
     Generator(Arc<dyn Generator>),
-    Suite(Arc<dyn Suite>),
+    Suite(ServedSuite),
 }
 
 #[derive(Deserialize)]
@@ -42,59 +39,14 @@ struct Making {
     settings: Value,
 }
 
-#[derive(Deserialize)]
-struct InspectRequest {
-    prompt: Option<Prompt>,
-    #[serde(default)]
-    turns: Vec<Turn>,
-    #[serde(default)]
-    candidates: Vec<Arc<str>>,
-}
-
-#[derive(Deserialize)]
-struct GenerateRequest {
-    prompts: Vec<Prompt>,
-}
-
-#[derive(Deserialize)]
-struct SubsetRequest {
-    #[serde(default)]
-    subset: Arc<str>,
-    #[serde(default)]
-    subsets: Vec<Arc<str>>,
-}
-
 /// What a component with these settings is.
 pub(super) fn check(registry: &Registry, line: &str) -> Body {
     let declares = match make(registry, line)? {
-        Part::Source(source) => Declares {
-            arity: Some([source.arity().least, source.arity().most]),
-            reads: Some(source.reads()),
-            draws: Some(source.draws()),
-            scale: Some(source.scale()),
-            ..limited(source.limits())
-        },
-        Part::Generator(generator) => {
-            let at_once = generator.samples_at_once();
-            Declares {
-                renders_markers: Some(generator.renders_markers()),
-                samples_at_once: (at_once < usize::MAX).then_some(at_once),
-                ..limited(generator.limits())
-            }
-        }
-        // How a suite grades does not show from outside, so it is always asked.
-        Part::Suite(suite) => Declares {
-            card: Some(suite.card().into()),
-            grading: Some(Grading::Own),
-            ..Declares::default()
-        },
+        Part::Source(source) => Declares::of_source(&*source),
+        Part::Generator(generator) => Declares::of_generator(&*generator),
+        Part::Suite(suite) => suite.declares(),
     };
     fields(&json!({ "declares": declares }))
-}
-
-fn limited(limits: Limits) -> Declares {
-    let Limits { batch, in_flight, lane } = limits;
-    Declares { batch: Some(batch), in_flight: Some(in_flight), lane, ..Declares::default() }
 }
 
 /// A component with these settings.
@@ -106,7 +58,7 @@ pub(super) fn create(registry: &Registry, line: &str) -> Result<Held, Refusal> {
         Part::Suite(_) => 1,
     };
     let permits = Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS));
-    Ok(Held { part, permits, loaded: Mutex::default() })
+    Ok(Held { part, permits })
 }
 
 fn make(registry: &Registry, line: &str) -> Result<Part, Refusal> {
@@ -115,7 +67,9 @@ fn make(registry: &Registry, line: &str) -> Result<Part, Refusal> {
     match component.as_str() {
         "source" => registry.build_source(&kind, settings, context).map(Part::Source),
         "generator" => registry.build_generator(&kind, settings, context).map(Part::Generator),
-        "suite" => registry.build_suite(&kind, settings).map(Part::Suite),
+        "suite" => {
+            registry.build_suite(&kind, settings).map(|suite| Part::Suite(ServedSuite::new(suite)))
+        }
         other => return Err(broken(format!("there is no component `{other}`"))),
     }
     .map_err(|error| match crate::library::is_failure(&error.message) {
@@ -141,12 +95,12 @@ pub(super) async fn ask(held: &Held, op: &str, line: &str) -> Body {
         (Part::Source(source), "identify") => identity(source.identify().await),
         (Part::Generator(generator), "identify") => identity(generator.identify().await),
         (Part::Source(source), "inspect") => {
-            let InspectRequest { turns, candidates, .. } = parse(line)?;
+            let InspectRequest { turns, candidates } = parse(line)?;
             inspection(source.inspect(&Question::new(turns, candidates)).await)
         }
         (Part::Generator(generator), "inspect") => {
-            let InspectRequest { prompt, .. } = parse(line)?;
-            inspection(generator.inspect(&prompt.unwrap_or_default()).await)
+            let PromptRequest { prompt } = parse(line)?;
+            inspection(generator.inspect(&prompt).await)
         }
         (Part::Generator(generator), "generate") => {
             let GenerateRequest { prompts } = parse(line)?;
@@ -178,60 +132,10 @@ fn source_error(error: SourceError) -> Refusal {
 
 /// The operations of suites.
 pub(super) fn suite(held: &Held, op: &str, line: &str) -> Body {
-    let Part::Suite(suite) = &held.part else { return Err(held.lacks(op)) };
-    let body = match op {
-        "items" => fields(&items(held, &**suite, parse(line)?)?),
-        "contest" => {
-            let SubsetRequest { subset, .. } = parse(line)?;
-            fields(&json!({ "contest": suite.contest(&subset) }))
-        }
-        "grade" => {
-            let GradeRequest { item, outcome, rules } = parse(line)?;
-            fields(&Grades { grades: suite.grade(&item, &outcome, &rules) })
-        }
-        "chance" => {
-            let ChanceRequest { item, guess } = parse(line)?;
-            fields(&Grades { grades: suite.chance(&item, &guess) })
-        }
-        "aggregates" => {
-            let SubsetRequest { subsets, .. } = parse(line)?;
-            fields(&json!({ "aggregates": suite.aggregates(&subsets) }))
-        }
-        other => Err(held.lacks(other)),
-    }?;
-    match suite.fault() {
-        Some(fault) => Err(suite_error(&fault)),
-        None => Ok(body),
+    match &held.part {
+        Part::Suite(suite) => fields(&suite.answer(op, line.as_bytes())?),
+        _ => Err(held.lacks(op)),
     }
-}
-
-fn items(held: &Held, suite: &dyn Suite, request: ItemsRequest) -> Result<ItemsPage, Refusal> {
-    let ItemsRequest { from, max } = request;
-    let mut kept = held.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-    let loaded = match kept.take().filter(|_| from > 0) {
-        Some(loaded) => loaded,
-        None => Arc::new(suite.items().map_err(|error| suite_error(&error))?),
-    };
-    let until = from.saturating_add(max).min(loaded.items.len());
-    let page = loaded.items.get(from..until).unwrap_or_default();
-    let end = until >= loaded.items.len();
-    let page = ItemsPage {
-        items: page.iter().cloned().map(ItemBody::from).collect(),
-        absent: if end { loaded.absent.clone() } else { Vec::new() },
-        end,
-    };
-    if !end {
-        *kept = Some(loaded);
-    }
-    Ok(page)
-}
-
-fn suite_error(error: &SuiteError) -> Refusal {
-    let mut message = error.message.clone();
-    if let Some(path) = &error.path {
-        message = format!("{message} (`{}`)", path.display());
-    }
-    Box::new(ErrorBody { hint: error.hint.clone(), ..*broken(message) })
 }
 
 impl Held {

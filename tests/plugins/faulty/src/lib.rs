@@ -124,6 +124,18 @@ impl RewardSource for Faulty {
             "sleeps" => loop {
                 std::thread::sleep(Duration::from_secs(3600));
             },
+            #[cfg(feature = "tokio")]
+            "waits" | "waits-long" | "panics-late" => {
+                let long = self.0.how == "waits-long";
+                // On the runtime of the plugin: the host's would panic here.
+                let waited =
+                    tokio::time::sleep(Duration::from_millis(if long { 3_600_000 } else { 100 }));
+                let elsewhere = tokio::spawn(async { 7 });
+                waited.await;
+                assert_eq!(elsewhere.await.ok(), Some(7));
+                assert!(self.0.how != "panics-late", "it went wrong later");
+                batch.iter().map(|question| self.answer(question)).collect()
+            }
             "polite" => {
                 while !guest::cancelled() {
                     std::thread::sleep(Duration::from_millis(1));

@@ -111,7 +111,10 @@ fn a_suite_is_the_same_on_both_sides() {
 fn a_suite_that_cannot_be_read_says_why() {
     let suite = loaded(&spec()).1.build_suite("own", json!({"instead": "fail"})).unwrap();
     let message = suite.items().unwrap_err().message;
-    assert!(message.contains("line 3 is no record (`/data.jsonl`)"), "{message}");
+    assert!(
+        message.contains("did not answer `items`: `/data.jsonl`: line 3 is no record; mend it"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
