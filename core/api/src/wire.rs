@@ -50,10 +50,10 @@ pub struct Declares {
     /// The queue that is shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
-    /// See [`Generator::renders_markers`](crate::Generator::renders_markers).
+    /// See [`Generator::renders_markers`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renders_markers: Option<bool>,
-    /// See [`Generator::samples_at_once`](crate::Generator::samples_at_once).
+    /// See [`Generator::samples_at_once`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples_at_once: Option<usize>,
     /// What a suite says of itself.

@@ -1,5 +1,6 @@
 //! Sources: questions are copied out of the host's memory, answers are written into its buffer and told to its callbacks.
 
+#[cfg(feature = "guest-tokio")]
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -297,10 +298,8 @@ mod task {
     }
 }
 
-/// The host's questions as our own. Questions with equal prompts share it.
+/// The host's questions as our own. Questions in a row about one prompt share it.
 unsafe fn owned(batch: &Batch) -> Vec<Question> {
-    let mut prompts: HashMap<*const abi::Turn<'_>, Arc<[Turn]>> = HashMap::new();
-    // Questions about one prompt mostly stand in a row.
     let mut last: Option<(*const abi::Turn<'_>, Arc<[Turn]>)> = None;
     let one = |place: usize| {
         let at = place * batch.question_stride as usize;
@@ -311,12 +310,15 @@ unsafe fn owned(batch: &Batch) -> Vec<Question> {
                 role: role(turn.role),
                 content: host_text(turn.content).to_owned(),
             };
-            let turns = || slice(question.turns, question.n_turns).iter().map(turn).collect();
             let prompt = match &last {
                 Some((known, prompt)) if *known == question.turns => prompt.clone(),
-                _ => prompts.entry(question.turns).or_insert_with(turns).clone(),
+                _ => {
+                    let prompt: Arc<[Turn]> =
+                        slice(question.turns, question.n_turns).iter().map(turn).collect();
+                    last = Some((question.turns, prompt.clone()));
+                    prompt
+                }
             };
-            last = Some((question.turns, prompt.clone()));
             let candidates = match question.candidates.is_null() {
                 true => &[],
                 false => slice(question.candidates, question.n_candidates),

@@ -234,8 +234,12 @@ impl Instance {
                 queue.threads -= 1;
             }
         }
+        // Waking costs a call of the kernel, also when nobody sleeps.
+        let sleeps = queue.idle > 0;
         drop(queue);
-        self.core.more.notify_one();
+        if sleeps {
+            self.core.more.notify_one();
+        }
     }
 
     /// Ends the instance when its calls have ended, and waits for that a moment; not for one that does not come back.

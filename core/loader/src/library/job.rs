@@ -46,6 +46,8 @@ enum Progress {
         told: Option<oneshot::Sender<i32>>,
         /// A thread has taken it up.
         begun: bool,
+        /// A thread sleeps until it is over.
+        awaited: bool,
     },
     /// With its status.
     Over(i32),
@@ -134,7 +136,11 @@ impl Job {
             out: UnsafeCell::new(vec![f64::from_bits(UNWRITTEN); slots]),
             said: Mutex::default(),
             cancelled: AtomicBool::new(false),
-            progress: Mutex::new(Progress::Open { told: Some(sender), begun: false }),
+            progress: Mutex::new(Progress::Open {
+                told: Some(sender),
+                begun: false,
+                awaited: false,
+            }),
             ended: Condvar::new(),
             request: OnceLock::new(),
         });
@@ -220,12 +226,14 @@ impl Job {
     /// Ends the job. False when it was over already.
     pub(super) fn end(&self, status: i32) -> bool {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        let Progress::Open { told, .. } = &mut *progress else { return false };
-        let sender = told.take();
+        let Progress::Open { told, awaited, .. } = &mut *progress else { return false };
+        let (sender, awaited) = (told.take(), *awaited);
         *progress = Progress::Over(status);
         drop(progress);
         part(self.id).remove(&self.id);
-        self.ended.notify_all();
+        if awaited {
+            self.ended.notify_all();
+        }
         if let Some(sender) = sender {
             // The caller may have given up.
             let _ = sender.send(status);
@@ -235,7 +243,10 @@ impl Job {
 
     /// Its status, when it ended within this time or had ended before.
     pub(super) fn ends_within(&self, time: Duration) -> Option<i32> {
-        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Progress::Open { awaited, .. } = &mut *progress {
+            *awaited |= !time.is_zero();
+        }
         let open = |progress: &mut Progress| matches!(progress, Progress::Open { .. });
         let waited = self.ended.wait_timeout_while(progress, time, open);
         match *waited.unwrap_or_else(PoisonError::into_inner).0 {
