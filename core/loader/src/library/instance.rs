@@ -52,7 +52,6 @@ struct Core {
     /// The plugin's pointer, as a number: it is only ever handed back.
     this: AtomicUsize,
     queue: Mutex<Queue>,
-    more: Condvar,
     ended: Condvar,
     /// Calls that were given up and have not come back in time.
     overdue: AtomicUsize,
@@ -61,7 +60,8 @@ struct Core {
 struct Queue {
     work: VecDeque<Work>,
     threads: usize,
-    idle: usize,
+    /// Threads that sleep. The last is woken first: its memory is still in the caches.
+    idle: Vec<Arc<Condvar>>,
     most: usize,
     /// Jobs that are not over.
     open: usize,
@@ -72,6 +72,20 @@ struct Queue {
     destroyed: bool,
     /// It has ended.
     gone: bool,
+}
+
+impl Queue {
+    fn wake_all(&mut self) {
+        for sleeper in self.idle.drain(..) {
+            sleeper.notify_one();
+        }
+    }
+
+    /// Nothing new begins, and the instance ends when all is over.
+    fn close(&mut self) {
+        self.closing = true;
+        self.wake_all();
+    }
 }
 
 impl Core {
@@ -117,7 +131,7 @@ impl Instance {
             queue: Mutex::new(Queue {
                 work: VecDeque::new(),
                 threads: 1,
-                idle: 0,
+                idle: Vec::new(),
                 most: in_flight.max(1),
                 open: 0,
                 running: 0,
@@ -125,7 +139,6 @@ impl Instance {
                 destroyed: false,
                 gone: false,
             }),
-            more: Condvar::new(),
             ended: Condvar::new(),
             overdue: AtomicUsize::new(0),
         });
@@ -223,7 +236,7 @@ impl Instance {
     fn push(&self, work: Work) {
         let mut queue = self.core.queue();
         queue.work.push_back(work);
-        if queue.work.len() > queue.idle && queue.threads < queue.most {
+        if queue.work.len() > queue.idle.len() && queue.threads < queue.most {
             queue.threads += 1;
             let core = self.core.clone();
             let spawned = thread::Builder::new()
@@ -234,18 +247,16 @@ impl Instance {
                 queue.threads -= 1;
             }
         }
-        // Waking costs a call of the kernel, also when nobody sleeps.
-        let sleeps = queue.idle > 0;
+        let sleeper = queue.idle.pop();
         drop(queue);
-        if sleeps {
-            self.core.more.notify_one();
+        if let Some(sleeper) = sleeper {
+            sleeper.notify_one();
         }
     }
 
     /// Ends the instance when its calls have ended, and waits for that a moment; not for one that does not come back.
     pub(super) fn close(self, within: Duration) {
-        self.core.queue().closing = true;
-        self.core.more.notify_all();
+        self.core.queue().close();
         if self.core.overdue.load(Ordering::Relaxed) > 0 {
             return;
         }
@@ -256,13 +267,13 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        self.core.queue().closing = true;
-        self.core.more.notify_all();
+        self.core.queue().close();
     }
 }
 
 /// What a thread of an instance does: work while there is some, and the end when all is over.
-fn serve(core: &Arc<Core>) {
+fn serve(core: &Core) {
+    let bell = Arc::new(Condvar::new());
     let mut queue = core.queue();
     loop {
         if let Some(work) = queue.work.pop_front() {
@@ -272,7 +283,7 @@ fn serve(core: &Arc<Core>) {
             queue = core.queue();
             queue.running -= 1;
             if queue.closing {
-                core.more.notify_all();
+                queue.wake_all();
             }
         } else if queue.destroyed {
             return;
@@ -281,22 +292,23 @@ fn serve(core: &Arc<Core>) {
             drop(queue);
             // SAFETY: nothing runs, no job is open, none can begin, and it is ended once.
             unsafe { (core.blueprint.functions.destroy)(core.this()) };
-            core.queue().gone = true;
-            core.more.notify_all();
+            let mut queue = core.queue();
+            queue.gone = true;
+            queue.wake_all();
             core.ended.notify_all();
             return;
         } else {
             // Work comes, or a job that is pending ends on another thread.
-            queue = wait(core, queue);
+            queue = sleep(&bell, queue);
         }
     }
 }
 
-fn wait<'a>(core: &'a Core, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
-    queue.idle += 1;
-    let mut queue = core.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
-    queue.idle -= 1;
-    queue
+/// Until another thread takes it off the list of those that sleep.
+fn sleep<'a>(bell: &Arc<Condvar>, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+    queue.idle.push(bell.clone());
+    let sleeps = |queue: &mut Queue| queue.idle.iter().any(|other| Arc::ptr_eq(other, bell));
+    bell.wait_while(queue, sleeps).unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs a job that nobody has given up yet.
@@ -356,8 +368,7 @@ fn closed(core: &Core) {
     let mut queue = core.queue();
     queue.open -= 1;
     if queue.closing && queue.open == 0 {
-        drop(queue);
-        core.more.notify_all();
+        queue.wake_all();
     }
 }
 
