@@ -91,6 +91,13 @@ impl ChatTemplate {
         self
     }
 
+    /// The same template with these special tokens as variables (`bos_token` and its text, and so on), in place of its own.
+    #[must_use]
+    pub fn with_token_texts(mut self, tokens: Vec<(String, String)>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
     /// The same template with this day, at midnight, as what `strftime_now` writes.
     #[must_use]
     pub fn at_date(mut self, date: Date) -> Self {

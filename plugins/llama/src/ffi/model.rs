@@ -1,0 +1,250 @@
+//! Weights and vocabulary of one GGUF file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::{LlamaModelParams, LlamaSplitMode};
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_sys_2 as sys;
+
+use super::backend::{backend, complaints};
+
+/// Why a model cannot be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// llama.cpp cannot be initialised.
+    #[error("llama.cpp cannot be initialised in this process: it was initialised before by somebody else")]
+    Backend,
+    /// The file cannot be opened.
+    #[error("the model `{}` cannot be read: {cause}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: String,
+    },
+    /// It is another kind of file.
+    #[error(
+        "`{}` is no GGUF file; `tribunal model import` makes one from a Hugging Face folder",
+        path.display()
+    )]
+    NotGguf {
+        /// The file.
+        path: PathBuf,
+    },
+    /// llama.cpp refuses it.
+    #[error("llama.cpp cannot load `{}`: {said}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What it complained about.
+        said: String,
+    },
+    /// A device of that name does not exist.
+    #[error("there is no device `{name}`; this build sees {}", known.join(", "))]
+    Device {
+        /// The name asked for.
+        name: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+}
+
+/// How weights are put into memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loading {
+    /// Read the vocabulary alone.
+    pub vocabulary_only: bool,
+    /// Layers on the accelerator; `None` for as many as llama.cpp chooses (all).
+    pub gpu_layers: Option<u32>,
+    /// Devices by name, in the order in which layers are spread; empty for llama.cpp's choice.
+    pub devices: Vec<String>,
+    /// Map the file instead of reading it.
+    pub map: bool,
+    /// Keep the weights in memory.
+    pub lock: bool,
+}
+
+/// A loaded model. Shared between contexts; contexts are made one at a time.
+pub(crate) struct Model {
+    inner: LlamaModel,
+}
+
+impl Model {
+    /// Loads a file, or the first file of a split one.
+    pub(crate) fn load(path: &Path, loading: &Loading) -> Result<Self, LoadError> {
+        let backend = backend().ok_or(LoadError::Backend)?;
+        check_magic(path)?;
+        let mut params = LlamaModelParams::default()
+            .with_vocab_only(loading.vocabulary_only)
+            .with_use_mmap(loading.map)
+            .with_use_mlock(loading.lock);
+        if let Some(layers) = loading.gpu_layers {
+            params = params.with_n_gpu_layers(layers);
+        }
+        if !loading.devices.is_empty() {
+            let places: Vec<usize> =
+                loading.devices.iter().map(|name| device(name)).collect::<Result<_, _>>()?;
+            let split = match places.len() {
+                1 => LlamaSplitMode::None,
+                _ => LlamaSplitMode::Layer,
+            };
+            let count = loading.devices.len();
+            params = params.with_split_mode(split).with_devices(&places).map_err(|_| {
+                LoadError::Device { name: format!("number {count} of too many"), known: device_names() }
+            })?;
+        }
+        complaints();
+        let inner = LlamaModel::load_from_file(backend, path, &params).map_err(|error| {
+            let said = complaints();
+            let said = if said.is_empty() { error.to_string() } else { summary(&said) };
+            LoadError::Refused { path: path.to_owned(), said }
+        })?;
+        Ok(Self { inner })
+    }
+
+    /// For llama-cpp-2's samplers.
+    pub(crate) fn inner(&self) -> &LlamaModel {
+        &self.inner
+    }
+
+    pub(super) fn pointer(&self) -> *mut sys::llama_model {
+        const { assert!(size_of::<LlamaModel>() == size_of::<*mut sys::llama_model>()) };
+        // SAFETY: `LlamaModel` is a transparent wrapper around the pointer; its version is pinned, and a test reads
+        // the model's size through both.
+        unsafe { std::mem::transmute_copy(&self.inner) }
+    }
+
+    /// Tokens of the vocabulary.
+    pub(crate) fn vocabulary(&self) -> usize {
+        usize::try_from(self.inner.n_vocab()).unwrap_or(0)
+    }
+
+    /// Numbers in a hidden state.
+    pub(crate) fn width(&self) -> usize {
+        // SAFETY: a model that lives.
+        usize::try_from(unsafe { sys::llama_model_n_embd_out(self.pointer()) }).unwrap_or(0)
+    }
+
+    /// Labels of a head inside the file; what it holds without one is not defined.
+    pub(crate) fn labels(&self) -> usize {
+        self.inner.n_cls_out() as usize
+    }
+
+    /// The longest text in tokens that the model was trained on.
+    pub(crate) fn trained_context(&self) -> u32 {
+        self.inner.n_ctx_train()
+    }
+
+    /// True when a prefix of what was read cannot be kept while the rest is dropped.
+    pub(crate) fn is_recurrent(&self) -> bool {
+        self.inner.is_recurrent() || self.inner.is_hybrid()
+    }
+
+    /// True for encoders, which see a text from both sides.
+    pub(crate) fn is_encoder(&self) -> bool {
+        self.meta(&format!("{}.attention.causal", self.architecture())).as_deref() == Some("false")
+            // SAFETY: a model that lives.
+            || unsafe { sys::llama_model_has_encoder(self.pointer()) }
+    }
+
+    pub(crate) fn architecture(&self) -> String {
+        self.meta("general.architecture").unwrap_or_default()
+    }
+
+    /// A value of the file's header as text.
+    pub(crate) fn meta(&self, key: &str) -> Option<String> {
+        self.inner.meta_val_str(key).ok()
+    }
+
+    /// Ids of a text's tokens. `special` adds what the vocabulary puts around a text; markers in the text are read as such.
+    pub(crate) fn tokens(&self, text: &str, special: bool) -> Vec<u32> {
+        // The library counts bytes in 32 bits.
+        let text = &text.as_bytes()[..text.len().min(i32::MAX as usize / 4)];
+        let tokens = self.inner.vocab().tokenize(text, special, true);
+        tokens.into_iter().map(|token| token.0.cast_unsigned()).collect()
+    }
+
+    /// The bytes of a token; those of markers are empty unless `markers`.
+    pub(crate) fn piece(&self, token: u32, markers: bool) -> Vec<u8> {
+        match (token as usize) < self.vocabulary() {
+            true => self.inner.vocab().token_to_piece(to_llama(token), markers, None),
+            false => Vec::new(),
+        }
+    }
+
+    /// The begin token, where there is one.
+    pub(crate) fn bos(&self) -> Option<u32> {
+        known(self.inner.vocab().bos())
+    }
+
+    /// The end token, where there is one.
+    pub(crate) fn eos(&self) -> Option<u32> {
+        known(self.inner.vocab().eos())
+    }
+
+    /// The separator, where there is one.
+    pub(crate) fn sep(&self) -> Option<u32> {
+        known(self.inner.vocab().sep())
+    }
+
+    /// True when the token ends a reply.
+    pub(crate) fn ends(&self, token: u32) -> bool {
+        (token as usize) < self.vocabulary() && self.inner.vocab().is_eog(to_llama(token))
+    }
+}
+
+pub(crate) fn to_llama(token: u32) -> LlamaToken {
+    LlamaToken(token.cast_signed())
+}
+
+fn known(token: LlamaToken) -> Option<u32> {
+    u32::try_from(token.0).ok()
+}
+
+/// What a person needs of the complaints: the last is the consequence of those before.
+fn summary(said: &str) -> String {
+    let mut lines: Vec<&str> = said.lines().map(strip_origin).collect();
+    lines.dedup();
+    lines.truncate(3);
+    lines.join("; ")
+}
+
+/// The library names its function before most lines.
+fn strip_origin(line: &str) -> &str {
+    match line.split_once(": ") {
+        Some((origin, rest)) if origin.chars().all(|c| c.is_ascii_lowercase() || c == '_') => rest,
+        _ => line,
+    }
+}
+
+fn check_magic(path: &Path) -> Result<(), LoadError> {
+    let unreadable = |cause: std::io::Error| LoadError::Read {
+        path: path.to_owned(),
+        cause: cause.to_string(),
+    };
+    let mut magic = [0; 4];
+    let mut file = File::open(path).map_err(unreadable)?;
+    match file.read_exact(&mut magic) {
+        Ok(()) if &magic == b"GGUF" => Ok(()),
+        Err(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => Err(unreadable(cause)),
+        _ => Err(LoadError::NotGguf { path: path.to_owned() }),
+    }
+}
+
+fn device_names() -> Vec<String> {
+    llama_cpp_2::list_llama_ggml_backend_devices()
+        .into_iter()
+        .map(|device| format!("`{}`", device.name))
+        .collect()
+}
+
+fn device(name: &str) -> Result<usize, LoadError> {
+    let devices = llama_cpp_2::list_llama_ggml_backend_devices();
+    let found = devices.iter().find(|device| device.name.eq_ignore_ascii_case(name));
+    found
+        .map(|device| device.index)
+        .ok_or_else(|| LoadError::Device { name: name.to_owned(), known: device_names() })
+}

@@ -1,0 +1,141 @@
+//! Settings that all kinds of this crate share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tribunal_api::SourceError;
+
+use crate::ffi::{Context, ContextError, Kv, LoadError, Loading, Model, Shape};
+use crate::file::ModelFile;
+use crate::threads::free_cores;
+
+/// How numbers are computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    /// A question gives the same bits alone and among others: no flash attention, a cache of its own for each text, in 32 bits.
+    #[default]
+    Exact,
+    /// Flash attention where the device has it, one cache in 16 bits for all texts. Results may differ in the last digits from run to run.
+    Fast,
+}
+
+impl Mode {
+    /// As it stands in results.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Mode::Exact => "exact",
+            Mode::Fast => "fast",
+        }
+    }
+}
+
+/// What becomes of a text that is too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Truncation {
+    /// An abstention, `too-long`.
+    #[default]
+    None,
+    /// Its beginning is left out, but for the begin token.
+    Left,
+    /// Its end is left out.
+    Right,
+}
+
+/// Where and with how much a model computes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Compute {
+    /// Computing threads. Default: physical cores that are free when the model is loaded.
+    #[schemars(range(min = 1, max = 512))]
+    #[schemars(extend("x-tribunal-operational" = true))]
+    pub threads: Option<usize>,
+    /// Layers on the accelerator. Default: all, where this build has one.
+    pub gpu_layers: Option<u32>,
+    /// Devices by name, such as `CUDA0`; layers are spread over them. Default: all accelerators.
+    pub devices: Vec<String>,
+    /// Map the file into memory instead of reading it.
+    #[schemars(extend("x-tribunal-operational" = true))]
+    pub memory_map: bool,
+    /// Keep the weights from being swapped out.
+    #[schemars(extend("x-tribunal-operational" = true))]
+    pub lock: bool,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Self { threads: None, gpu_layers: None, devices: Vec::new(), memory_map: true, lock: false }
+    }
+}
+
+/// Rows that are computed at once.
+const ROWS: usize = 512;
+/// The most tokens of a text by default; fewer where the model was trained on fewer.
+const CONTEXT: u32 = 8192;
+
+/// What a context is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    /// `context`.
+    pub context: Option<u32>,
+    /// Texts side by side.
+    pub sequences: usize,
+    /// The most rows with an output at once.
+    pub outputs: usize,
+    pub mode: Mode,
+}
+
+impl Compute {
+    /// Loads a model.
+    pub(crate) fn load(&self, file: &ModelFile) -> Result<Arc<Model>, SourceError> {
+        let loading = Loading {
+            vocabulary_only: false,
+            gpu_layers: self.gpu_layers,
+            devices: self.devices.clone(),
+            map: self.memory_map,
+            lock: self.lock,
+        };
+        Ok(Arc::new(Model::load(file.first(), &loading)?))
+    }
+
+    /// Makes a context for a loaded model.
+    pub(crate) fn context(
+        &self,
+        model: &Arc<Model>,
+        wanted: Wanted,
+        abort: Arc<AtomicBool>,
+    ) -> Result<Context, SourceError> {
+        let trained = model.trained_context().max(1);
+        let context = wanted.context.unwrap_or(trained.min(CONTEXT)) as usize;
+        let fast = wanted.mode == Mode::Fast;
+        let rank = model.is_encoder();
+        let shape = Shape {
+            context,
+            sequences: wanted.sequences,
+            // Encoders read a text at once.
+            rows: if rank { context } else { ROWS.min(context.max(4)) },
+            outputs: wanted.outputs,
+            flash: fast,
+            unified: fast,
+            kv: if fast { Kv::F16 } else { Kv::F32 },
+            threads: self.threads.unwrap_or_else(free_cores),
+            rank,
+        };
+        Ok(Context::new(model.clone(), shape, abort)?)
+    }
+}
+
+impl From<LoadError> for SourceError {
+    fn from(error: LoadError) -> Self {
+        SourceError::Broken { message: error.to_string() }
+    }
+}
+
+impl From<ContextError> for SourceError {
+    fn from(error: ContextError) -> Self {
+        SourceError::Broken { message: error.to_string() }
+    }
+}
