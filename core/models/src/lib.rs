@@ -13,11 +13,15 @@ mod error;
 mod files;
 mod generation;
 pub mod gguf;
+pub mod head;
 mod methods;
+pub mod quantise;
 mod template;
 #[cfg(test)]
 mod tests;
+pub mod text_rules;
 mod tojson;
+pub mod vocabulary;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Dtype, MOST_HEADER_BYTES, StoredTensor};
 pub use config::{NamedTemplate, TokenizerConfig};

@@ -4,5 +4,6 @@ mod checkpoint;
 mod families;
 mod folders;
 mod gguf;
+mod heads;
 mod language;
 mod reference;

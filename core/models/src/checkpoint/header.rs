@@ -227,3 +227,46 @@ impl<'de> Visitor<'de> for RawVisitor {
         Ok(raw)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_broken_headers_end_in_errors_or_in_tensors_inside_the_file() {
+        let good = br#"{"__metadata__":{"format":"pt"},"a.weight":{"dtype":"F32","shape":[4,3],"data_offsets":[0,48]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[48,52]}}"#;
+        let mut random = ChaCha8Rng::seed_from_u64(7);
+        let mut below = |bound: usize| (random.next_u64() % bound as u64) as usize;
+        let (mut broken, mut whole) = (0, 0);
+        for _ in 0..10_000 {
+            let mut text = good.to_vec();
+            for _ in 0..=below(4) {
+                match below(5) {
+                    0 => text.truncate(below(text.len()) + 1),
+                    1 => text.insert(below(text.len()), b"{}[]\",:09-"[below(10)]),
+                    2 => text[below(good.len().min(text.len()))] = below(256) as u8,
+                    _ => {
+                        let at = below(text.len());
+                        text[at] = b'0' + below(10) as u8;
+                    }
+                }
+            }
+            let length = 8 + text.len() as u64 + 52;
+            match parse(Path::new("a"), &text, length) {
+                Err(_) => broken += 1,
+                Ok(header) => {
+                    whole += 1;
+                    for (_, entry) in header.entries {
+                        assert!(
+                            entry.begin <= entry.end && header.data_start + entry.end <= length
+                        );
+                    }
+                }
+            }
+        }
+        assert!(broken > 5_000 && whole > 50, "{broken} broken, {whole} whole");
+    }
+}

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::json;
 
 use crate::checkpoint::{SidecarTensor, write_safetensors};
@@ -171,43 +169,4 @@ fn a_header_longer_than_any_is_not_read() {
     fs::write(&path, [&u64::MAX.to_le_bytes()[..], b"{}"].concat()).unwrap();
     let error = Checkpoint::open(folder.path()).unwrap_err();
     assert!(matches!(error, CheckpointError::HeaderSize { bytes: u64::MAX, .. }));
-}
-
-#[test]
-fn ten_thousand_broken_headers_end_in_errors_or_in_tensors_that_can_be_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("model.safetensors");
-    let tensors = [tensor("a.weight", &[4, 3], &[0.5; 12]), tensor("b", &[2], &[1.0; 2])];
-    write_safetensors(&path, &[("format", "pt".into())], &tensors).unwrap();
-    let good = fs::read(&path).unwrap();
-    let mut random = ChaCha8Rng::seed_from_u64(7);
-    let mut below = |bound: usize| (random.next_u64() % bound as u64) as usize;
-    let (mut broken, mut whole) = (0, 0);
-    for _ in 0..10_000 {
-        let mut bytes = good.clone();
-        for _ in 0..=below(4) {
-            match below(4) {
-                0 => bytes.truncate(below(bytes.len()) + 1),
-                1 => bytes.insert(below(bytes.len()), b"{}[]\",:09-"[below(10)]),
-                _ => {
-                    let at = below(bytes.len());
-                    bytes[at] =
-                        if below(2) == 0 { below(256) as u8 } else { b'0' + below(10) as u8 };
-                }
-            }
-        }
-        fs::write(&path, &bytes).unwrap();
-        match Checkpoint::open_file(&path) {
-            Err(_) => broken += 1,
-            Ok(checkpoint) => {
-                whole += 1;
-                let names: Vec<String> =
-                    checkpoint.tensors().map(|(name, _)| name.to_owned()).collect();
-                for name in names {
-                    let _ = checkpoint.read_all(&name);
-                }
-            }
-        }
-    }
-    assert!(broken > 5_000 && whole > 50, "{broken} broken, {whole} whole");
 }
