@@ -14,6 +14,7 @@ mod files;
 mod generation;
 pub mod gguf;
 pub mod head;
+pub mod import;
 mod methods;
 pub mod quantise;
 mod template;

@@ -5,5 +5,6 @@ mod families;
 mod folders;
 mod gguf;
 mod heads;
+mod imports;
 mod language;
 mod reference;

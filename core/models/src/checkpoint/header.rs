@@ -247,7 +247,10 @@ mod tests {
                 match below(5) {
                     0 => text.truncate(below(text.len()) + 1),
                     1 => text.insert(below(text.len()), b"{}[]\",:09-"[below(10)]),
-                    2 => text[below(good.len().min(text.len()))] = below(256) as u8,
+                    2 => {
+                        let at = below(text.len());
+                        text[at] = below(256) as u8;
+                    }
                     _ => {
                         let at = below(text.len());
                         text[at] = b'0' + below(10) as u8;
