@@ -21,6 +21,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 pub mod text_rules;
+pub mod tiny;
 mod tojson;
 pub mod vocabulary;
 

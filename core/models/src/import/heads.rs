@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::config::{Family, ModelConfig};
+use super::config::ModelConfig;
 use super::plan::Plan;
 use super::{ImportError, ImportOptions, Labels};
 use crate::Checkpoint;
@@ -64,7 +64,8 @@ pub(super) fn find(
         let layers = finder.layers(&rest)?;
         finder.described(layers)?
     };
-    if config.family == Family::Internlm2 {
+    let token = config.keys().value("reward_token_id");
+    if token.is_some() || config.class == "InternLM2ForRewardModel" {
         let id =
             config.keys().value("reward_token_id").map_or(Some(INTERNLM2_TOKEN), Value::as_u64);
         let id = id.filter(|id| (*id as usize) < config.vocabulary);
