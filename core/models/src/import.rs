@@ -1,6 +1,18 @@
 //! From a model folder of transformers to files that llama.cpp reads: a GGUF file, a head beside it, and a card that says what was done.
 //!
 //! Weights are streamed: at most some megabytes of them are in memory. Files appear whole or not at all, the card last.
+//!
+//! | `model_type` | in the GGUF file | what is done |
+//! |---|---|---|
+//! | `llama` | `llama` | rows of queries and keys in rotary pairs; Llama 3's scaling as a tensor |
+//! | `mistral` | `llama` | the same; a sliding window cuts the longest text |
+//! | `qwen2`, `qwen3` | the same | nothing; a sliding window cuts the longest text |
+//! | `gemma2` | `gemma2` | norms one larger, queries scaled where llama.cpp's scale differs |
+//! | `internlm2` | `internlm2`, or `llama` without an output matrix | the packed matrix comes apart, rotary pairs |
+//!
+//! A class that ends in `ForCausalLM` has no head. Of others these are known by the names of their tensors: one linear layer (`score`,
+//! `v_head`, `value_head`, `reward_head`, `regression_head`, `score_head`, `rm_head`, `classifier`), numbered layers (`score.0`, `score.2`),
+//! and a gate (`regression_layer`, `gating.layers`, `reward_transform_matrix`). Any other needs [`ImportOptions::head`].
 
 mod card;
 mod config;
@@ -115,8 +127,7 @@ const SETTINGS: [&str; 6] = [
 
 /// Converts a model folder and writes `NAME.gguf`, `NAME.card.json` and, for a model with a head, `NAME.head.safetensors` into `out`.
 ///
-/// The folder holds `config.json`, `tokenizer.json` and safetensors files. Known are Llama, Mistral, Qwen2, Qwen3, Gemma 2 and InternLM2
-/// with an output matrix, a classifier or a reward head; `docs/import.md` has the list. Fails, and leaves what was there before, when
+/// The folder holds `config.json`, `tokenizer.json` and safetensors files. Fails, and leaves what was there before, when
 /// the class is not known, when a tensor is missing, left over or of another shape than `config.json` says, and when something has no
 /// equal in llama.cpp. `progress` is called often and should return at once.
 pub fn import(

@@ -15,6 +15,7 @@ mod generation;
 pub mod gguf;
 pub mod head;
 pub mod import;
+pub mod info;
 mod methods;
 pub mod quantise;
 mod template;

@@ -8,3 +8,5 @@ mod heads;
 mod imports;
 mod language;
 mod reference;
+mod refusals;
+mod tinies;

@@ -62,12 +62,15 @@ impl Tokenizer {
 
     /// What `tokenizer_config.json` holds.
     pub(super) fn settings(&self, template: String) -> Value {
+        let tokens = self.file["added_tokens"].as_array().into_iter().flatten();
+        let added: Map<String, Value> =
+            tokens.map(|token| (token["id"].to_string(), without_id(token))).collect();
         json!({
             "bos_token": self.bos,
             "eos_token": self.eos,
             "pad_token": self.pad,
             "unk_token": self.unk,
-            "added_tokens_decoder": {},
+            "added_tokens_decoder": added,
             "clean_up_tokenization_spaces": false,
             "model_max_length": 512,
             "tokenizer_class": "PreTrainedTokenizerFast",
@@ -103,6 +106,14 @@ pub(super) fn of(family: TinyFamily) -> Tokenizer {
             pieces(&["<unk>", "<s>", "</s>"], &["<|im_start|>", "<|im_end|>", "<|reward|>"], true)
         }
     }
+}
+
+fn without_id(token: &Value) -> Value {
+    let mut token = token.clone();
+    if let Value::Object(table) = &mut token {
+        table.shift_remove("id");
+    }
+    token
 }
 
 fn special(ids: &Map<String, Value>, texts: &[&str]) -> Vec<Value> {

@@ -1,0 +1,158 @@
+//! What is said about models that cannot be imported, and what they need so that they can.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::tinies::{change, imported, options, tiny};
+use crate::head::{Activation, Combine};
+use crate::import::{ImportError, ImportOptions, Labels, import};
+use crate::tiny::{TinyFamily, TinyKind};
+
+fn refused(folder: &Path) -> ImportError {
+    let out = tempfile::tempdir().unwrap();
+    let error = import(folder, out.path(), &options(), &mut |_| ()).unwrap_err();
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "nothing is left behind");
+    error
+}
+
+#[test]
+fn several_labels_need_a_word_on_how_they_become_one() {
+    let folder = tiny(TinyFamily::Qwen3, TinyKind::Labels);
+    let error = refused(folder.path());
+    assert!(error.to_string().ends_with(
+        "has 3 labels (helpful, correct, verbose), and nothing says how they become one score"
+    ));
+    let options = ImportOptions { labels: Some(Labels::Index(3)), ..options() };
+    let error = imported(folder.path(), &options).unwrap_err();
+    assert!(error.to_string().contains("reads objective 3 of 3"), "{error}");
+}
+
+#[test]
+fn layers_of_a_class_that_is_not_known_need_their_activation() {
+    let folder = tiny(TinyFamily::Qwen3, TinyKind::Layers);
+    change(folder.path(), "config.json", |config| {
+        config["architectures"] = json!(["SomeRewardModel"])
+    });
+    assert!(matches!(refused(folder.path()), ImportError::NoHead { .. }));
+    let options = ImportOptions { activation: Some(Activation::Silu), ..options() };
+    let (card, _out) = imported(folder.path(), &options).unwrap();
+    assert_eq!(card.head.unwrap().layers[0].activation, Activation::Silu);
+}
+
+#[test]
+fn a_described_head_is_taken_as_it_is() {
+    let folder = tiny(TinyFamily::Qwen3, TinyKind::Gated);
+    let (card, _out) = imported(folder.path(), &options()).unwrap();
+    let mut head = card.head.unwrap();
+    head.combine = Combine::Index(1);
+    let options = ImportOptions { head: Some(head), ..options() };
+    // The gate's tensors belong to nothing now.
+    let error = imported(folder.path(), &options).unwrap_err();
+    assert!(error.to_string().contains("`gating.layers.0.bias`"), "{error}");
+}
+
+#[test]
+fn what_cannot_be_converted_is_named() {
+    type Change = fn(&mut Value);
+    let cases: [(TinyFamily, Change, &str); 9] = [
+        (
+            TinyFamily::Llama,
+            |c| c["model_type"] = json!("mamba"),
+            "is of the type `mamba` (class `LlamaForSequenceClassification`)",
+        ),
+        (TinyFamily::Llama, |c| c["hidden_act"] = json!("gelu"), "`hidden_act` in "),
+        (
+            TinyFamily::Llama,
+            |c| c["num_hidden_layers"] = json!(4),
+            "lacks the tensors `model.layers.3.input_layernorm.weight`, ",
+        ),
+        (
+            TinyFamily::Llama,
+            |c| c["num_hidden_layers"] = json!(2),
+            "holds the tensors `model.layers.2.input_layernorm.weight`, ",
+        ),
+        (
+            TinyFamily::Llama,
+            |c| c["intermediate_size"] = json!(161),
+            "`model.layers.0.mlp.gate_proj.weight` in ",
+        ),
+        (
+            TinyFamily::Qwen2,
+            |c| c["rope_parameters"] = json!({"rope_type": "longrope"}),
+            "`rope_parameters` in ",
+        ),
+        (
+            TinyFamily::Qwen2,
+            |c| c["quantization_config"] = json!({"bits": 4}),
+            "`quantization_config` in ",
+        ),
+        (TinyFamily::Qwen2, |c| c["num_attention_heads"] = json!(0), "`num_attention_heads` in "),
+        (
+            TinyFamily::Gemma2,
+            |c| c["attn_logit_softcapping"] = Value::Null,
+            "`attn_logit_softcapping` in ",
+        ),
+    ];
+    for (family, edit, wanted) in cases {
+        let folder = tiny(family, TinyKind::Classifier);
+        change(folder.path(), "config.json", edit);
+        let error = refused(folder.path());
+        assert!(error.to_string().contains(wanted), "{error}");
+        assert!(!error.hint().is_empty());
+    }
+}
+
+#[test]
+fn steps_of_tokenizers_that_llama_cpp_lacks_are_named() {
+    type Change = fn(&mut Value);
+    let cases: [(TinyFamily, Change, &str); 7] = [
+        (
+            TinyFamily::Qwen2,
+            |t| t["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = json!(r"\w+"),
+            r"a pattern that llama.cpp does not know: `\w+`",
+        ),
+        (
+            TinyFamily::Qwen2,
+            |t| t["normalizer"] = json!({"type": "Lowercase"}),
+            "a step that changes texts",
+        ),
+        (
+            TinyFamily::Qwen2,
+            |t| t["model"]["type"] = json!("Unigram"),
+            "a model of another kind than BPE",
+        ),
+        (
+            TinyFamily::Qwen2,
+            |t| t["model"]["merges"][0] = json!(["a b", "c"]),
+            "a merge that is no pair",
+        ),
+        (
+            TinyFamily::Mistral,
+            |t| t["model"]["byte_fallback"] = json!(false),
+            "pieces without tokens for single bytes",
+        ),
+        (TinyFamily::Mistral, |t| t["model"]["merges"][0] = json!(["q", "q"]), "has no token `qq`"),
+        (
+            TinyFamily::Mistral,
+            |t| t["normalizer"] = Value::Null,
+            "pieces in which spaces are spaces",
+        ),
+    ];
+    for (family, edit, wanted) in cases {
+        let folder = tiny(family, TinyKind::Classifier);
+        change(folder.path(), "tokenizer.json", edit);
+        let error = refused(folder.path());
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn names_that_are_paths_are_refused() {
+    let folder = tiny(TinyFamily::Qwen2, TinyKind::Classifier);
+    for name in ["../m", "a/b", "", ".m"] {
+        let options = ImportOptions { name: Some(name.to_owned()), ..options() };
+        assert!(matches!(imported(folder.path(), &options), Err(ImportError::Name { .. })));
+    }
+}
