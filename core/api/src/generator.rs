@@ -150,6 +150,11 @@ pub trait Generator: Send + Sync {
         Limits::default()
     }
 
+    /// True for what computes on this machine, as for [`RewardSource::unhurried`](crate::RewardSource::unhurried).
+    fn unhurried(&self) -> bool {
+        false
+    }
+
     /// What the backend's latest reply said about the quota that is left; `None` when it says nothing.
     fn quota(&self) -> Option<Quota> {
         None

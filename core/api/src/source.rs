@@ -188,6 +188,11 @@ pub trait RewardSource: Send + Sync {
         Limits::default()
     }
 
+    /// True for what computes on this machine: a call may take as long as it takes, unless the recipe sets a timeout.
+    fn unhurried(&self) -> bool {
+        false
+    }
+
     /// What the backend's latest reply said about the quota that is left; `None` when it says nothing.
     fn quota(&self) -> Option<Quota> {
         None

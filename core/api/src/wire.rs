@@ -50,6 +50,9 @@ pub struct Declares {
     /// The queue that is shared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
+    /// True when a call may take as long as it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unhurried: Option<bool>,
     /// See [`Generator::renders_markers`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renders_markers: Option<bool>,
@@ -76,6 +79,7 @@ impl Declares {
             reads: Some(source.reads()),
             draws: Some(source.draws()),
             scale: Some(source.scale()),
+            unhurried: source.unhurried().then_some(true),
             ..Self::of_limits(source.limits())
         }
     }
@@ -84,6 +88,7 @@ impl Declares {
     pub fn of_generator(generator: &dyn Generator) -> Self {
         let samples = generator.samples_at_once();
         Self {
+            unhurried: generator.unhurried().then_some(true),
             renders_markers: Some(generator.renders_markers()),
             samples_at_once: (samples != usize::MAX).then_some(samples),
             ..Self::of_limits(generator.limits())

@@ -111,7 +111,7 @@ impl PlannedSource {
     pub(crate) fn own_calls(&self) -> Calls {
         match self.generated() {
             true => {
-                Calls { attempts: 1, timeout: Duration::from_secs(86_400), ..self.calls.clone() }
+                Calls { attempts: 1, timeout: UNHURRIED, ..self.calls.clone() }
             }
             false => self.calls.clone(),
         }
@@ -123,6 +123,8 @@ impl PlannedSource {
 pub struct Calls {
     /// Longest wait for one call.
     pub timeout: Duration,
+    /// The recipe says so; it is not the default.
+    pub timeout_set: bool,
     /// Calls in all, the first included.
     pub attempts: u32,
     /// Mean wait before the second call, doubled for each further one.
@@ -135,11 +137,23 @@ pub struct Calls {
     pub in_flight: Option<usize>,
 }
 
+/// How long a call may take that the recipe does not limit, of a backend that is in no hurry.
+const UNHURRIED: Duration = Duration::from_secs(86_400);
+
 impl Calls {
+    /// The same calls to a backend that is, or is not, in a hurry.
+    pub(crate) fn to(self, unhurried: bool) -> Self {
+        match unhurried && !self.timeout_set {
+            true => Self { timeout: UNHURRIED, ..self },
+            false => self,
+        }
+    }
+
     /// The calls that these engine keys ask for, with the engine's defaults.
     pub fn of(common: &Common) -> Self {
         Self {
             timeout: common.timeout.unwrap_or(Duration::from_secs(60)),
+            timeout_set: common.timeout.is_some(),
             attempts: common.retry.attempts.unwrap_or(5),
             wait: common.retry.wait.unwrap_or(Duration::from_secs(2)),
             most: common.retry.most.unwrap_or(Duration::from_secs(60)),

@@ -14,13 +14,13 @@ use tribunal_api::{
     Answer, Answers, Arity, Card, Identity, Inspection, Limits, PathSetting, Question, Reason,
     Registry, RewardSource, Scale, SelfCheck, SettingsError, SourceError, Usage, async_trait,
 };
-use tribunal_models::head::{Head, Reading};
+use tribunal_models::head::{Head, PromptEnd, Reading};
 
 use crate::dialogue::{Chosen, DialogueKeys, Dialogues, Encoded};
-use crate::ffi::{Context, ContextError, Decoded, Loading, Model, Row};
+use crate::ffi::{Context, ContextError, Decoded, Row};
 use crate::file::ModelFile;
 use crate::order::Waiting;
-use crate::reading::{Read, Trunk};
+use crate::reading::{Read, Trunk, shared};
 use crate::settings::{Compute, Mode, Truncation, Wanted};
 use crate::ticket::Promise;
 use crate::worker::{Abort, Engine, Worker};
@@ -124,6 +124,10 @@ impl RewardSource for Classifier {
         Scale::Logit
     }
 
+    fn unhurried(&self) -> bool {
+        true
+    }
+
     fn limits(&self) -> Limits {
         let lane = self.settings.model.as_path().display().to_string();
         Limits { batch: 1, in_flight: IN_FLIGHT, lane: Some(lane) }
@@ -203,11 +207,6 @@ impl Computing {
             Some(path) => Some(Head::read(path).map_err(|error| broken(error.to_string()))?),
             None => None,
         };
-        let header = Model::load(
-            file.first(),
-            &Loading { vocabulary_only: true, map: true, ..Loading::default() },
-        );
-        drop(header?);
         let model = settings.compute.load(&file)?;
         if !model.is_encoder() {
             let head = head.as_ref().ok_or_else(|| {
@@ -313,12 +312,20 @@ impl Computing {
         Ok(Ok(Prepared { tokens, uncut, prompt_end }))
     }
 
-    /// The place of the prompt's last token: what the template writes before the assistant's turn.
+    /// Where the head reads the prompt: at a pattern of tokens, or at the last token that the template writes before the answer.
     fn prompt_end(&self, question: &Question, tokens: &[u32]) -> Result<usize, SourceError> {
-        let model = self.context.model();
-        let rendered = self.dialogues.render(question.prompt(), None, false)?;
-        let prompt = self.dialogues.encode(model, &rendered);
-        Ok(crate::reading::shared(&prompt, tokens).saturating_sub(1))
+        let pattern = match self.head.as_ref().and_then(Head::prompt_end) {
+            Some(PromptEnd::Pattern { tokens }) => tokens,
+            _ => {
+                let rendered = self.dialogues.render(question.prompt(), None, false)?;
+                let prompt = self.dialogues.encode(self.context.model(), &rendered);
+                return Ok(shared(&prompt, tokens).saturating_sub(1));
+            }
+        };
+        let found = tokens.windows(pattern.len().max(1)).rposition(|window| window == pattern);
+        found.ok_or_else(|| SourceError::Rejected {
+            message: "the tokens at which the head reads the prompt do not stand in the text".to_owned(),
+        })
     }
 
     fn inspect(&self, question: &Question) -> Result<Inspection, SourceError> {

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 use tribunal_api::{PathSetting, Question, SettingsError, SourceError, Turn};
+use tribunal_models::text_rules::TextRules;
 use tribunal_models::{ChatTemplate, Date, Message, TemplateError, TokenizerConfig};
 
 use crate::ffi::Model;
-use crate::normal::Normaliser;
 
 /// The keys of a kind's settings that say how dialogues become text.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +90,7 @@ pub(crate) struct Dialogues {
     system_prompt: Option<String>,
     special: Option<bool>,
     bos: Option<String>,
-    normaliser: Normaliser,
+    rules: TextRules,
 }
 
 /// A text as a model reads it.
@@ -133,7 +133,7 @@ impl Dialogues {
             system_prompt: chosen.system_prompt.clone(),
             special: chosen.special,
             bos: bos.filter(|text| !text.is_empty()),
-            normaliser: Normaliser::of(model),
+            rules: model.rules().clone(),
         })
     }
 
@@ -164,7 +164,7 @@ impl Dialogues {
     pub(crate) fn encode(&self, model: &Model, rendered: &str) -> Vec<u32> {
         let begins = self.bos.as_deref().is_some_and(|bos| rendered.starts_with(bos));
         let special = self.special.unwrap_or(!begins);
-        let mut tokens = model.tokens(&self.normaliser.apply(rendered), special);
+        let mut tokens = model.tokens(&self.rules.apply(rendered), special);
         if let Some(bos) = model.bos() {
             let written = tokens.iter().take_while(|token| **token == bos).count();
             tokens.drain(..written.saturating_sub(1));
@@ -174,7 +174,7 @@ impl Dialogues {
 
     /// Tokens of a text without any special ones added.
     pub(crate) fn bare(&self, model: &Model, text: &str) -> Vec<u32> {
-        model.tokens(&self.normaliser.apply(text), false)
+        model.tokens(&self.rules.apply(text), false)
     }
 
     /// A question's prompt and its candidate, as one text and its tokens.

@@ -158,6 +158,10 @@ impl Local {
 
 #[async_trait]
 impl Generator for Local {
+    fn unhurried(&self) -> bool {
+        true
+    }
+
     fn limits(&self) -> Limits {
         let lane = self.settings.model.as_path().display().to_string();
         Limits { batch: 1, in_flight: IN_FLIGHT.max(self.settings.slots()), lane: Some(lane) }

@@ -12,7 +12,6 @@ mod file;
 mod generator;
 mod likelihood;
 mod logprob;
-mod normal;
 mod order;
 mod reading;
 mod settings;

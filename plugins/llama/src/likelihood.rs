@@ -125,6 +125,10 @@ impl RewardSource for Likelihood {
         Arity::ONE
     }
 
+    fn unhurried(&self) -> bool {
+        true
+    }
+
     fn limits(&self) -> Limits {
         let lane = self.settings.model.as_path().display().to_string();
         Limits { batch: 1, in_flight: IN_FLIGHT, lane: Some(lane) }

@@ -92,7 +92,6 @@ impl Compute {
     /// Loads a model.
     pub(crate) fn load(&self, file: &ModelFile) -> Result<Arc<Model>, SourceError> {
         let loading = Loading {
-            vocabulary_only: false,
             gpu_layers: self.gpu_layers,
             devices: self.devices.clone(),
             map: self.memory_map,

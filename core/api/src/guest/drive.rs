@@ -11,6 +11,10 @@ mod parked {
     use std::sync::Arc;
     use std::task::{Context, Poll, Wake, Waker};
     use std::thread::{self, Thread};
+    use std::time::Duration;
+
+    /// How often a future that waits may look whether it is still wanted ([`cancelled`](crate::guest::cancelled)).
+    const LOOK: Duration = Duration::from_millis(50);
 
     struct Unpark(Thread);
 
@@ -20,7 +24,8 @@ mod parked {
         }
     }
 
-    /// Polls a future on this thread until it is ready; the thread sleeps in between.
+    /// Polls a future on this thread until it is ready; the thread sleeps in between. It is polled now and then without having
+    /// been woken, so that it can give up when the call was cancelled.
     pub(in crate::guest) fn block_on<T>(future: impl Future<Output = T>) -> T {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
@@ -28,7 +33,7 @@ mod parked {
         loop {
             match future.as_mut().poll(&mut context) {
                 Poll::Ready(value) => return value,
-                Poll::Pending => thread::park(),
+                Poll::Pending => thread::park_timeout(LOOK),
             }
         }
     }

@@ -134,10 +134,10 @@ thread_local! {
 }
 
 /// Marks the job of a call while it runs on this thread.
-struct Current;
+pub(super) struct Current;
 
 impl Current {
-    fn enter(job: *mut Job) -> Self {
+    pub(super) fn enter(job: *mut Job) -> Self {
         CURRENT.set(job);
         Self
     }
@@ -149,7 +149,7 @@ impl Drop for Current {
     }
 }
 
-/// True when nobody waits for the call that runs on this thread any longer: ask it in long loops of a source, and end.
+/// True when nobody waits for the call that runs on this thread any longer: ask it in long loops of a source or generator, and end.
 /// Always false on other threads, such as those that the source starts itself.
 pub fn cancelled() -> bool {
     let job = CURRENT.get();

@@ -87,6 +87,10 @@ impl Generator for LanedGenerator {
         self.inner.count_tokens(text)
     }
 
+    fn unhurried(&self) -> bool {
+        self.inner.unhurried()
+    }
+
     fn renders_markers(&self) -> bool {
         self.inner.renders_markers()
     }

@@ -168,6 +168,7 @@ mod tests {
     fn calls() -> Calls {
         Calls {
             timeout: Duration::from_secs(1),
+            timeout_set: true,
             attempts: 3,
             wait: Duration::from_secs(2),
             most: Duration::from_secs(5),

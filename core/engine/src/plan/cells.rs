@@ -328,8 +328,8 @@ impl<'a> Building<'a> {
                     settings,
                     digest,
                     self_check: kind.card.self_check,
+                    calls: calls.to(source.unhurried()),
                     source,
-                    calls,
                     members: Vec::new(),
                     generators,
                     plugin: each_once(plugins.into_iter().flatten()),
@@ -447,6 +447,7 @@ impl<'a> Building<'a> {
         let context = Built { generators: BTreeMap::new(), servers, reach: self.reach };
         match self.registry.build_generator(&block.kind, settings, &context) {
             Ok(backend) => {
+                let calls = calls.to(backend.unhurried());
                 let laned: Arc<dyn Generator> =
                     Arc::new(LanedGenerator::new(backend, calls, &self.traffic, price));
                 self.generators.insert(key, laned.clone());

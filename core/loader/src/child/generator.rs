@@ -34,6 +34,10 @@ impl Generator for ChildGenerator {
         self.limits.clone()
     }
 
+    fn unhurried(&self) -> bool {
+        self.declares.unhurried.unwrap_or(false)
+    }
+
     fn renders_markers(&self) -> bool {
         self.declares.renders_markers.unwrap_or(false)
     }

@@ -76,6 +76,10 @@ impl RewardSource for ChildSource {
         self.declares.draws.unwrap_or(false)
     }
 
+    fn unhurried(&self) -> bool {
+        self.declares.unhurried.unwrap_or(false)
+    }
+
     fn scale(&self) -> Scale {
         self.declares.scale.unwrap_or_default()
     }

@@ -96,6 +96,10 @@ impl Generator for LibraryGenerator {
         self.declares.limits(1)
     }
 
+    fn unhurried(&self) -> bool {
+        self.declares.unhurried.unwrap_or(false)
+    }
+
     fn renders_markers(&self) -> bool {
         self.declares.renders_markers.unwrap_or(false)
     }

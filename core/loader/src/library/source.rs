@@ -215,6 +215,10 @@ impl RewardSource for LibrarySource {
         self.declares.draws.unwrap_or(false)
     }
 
+    fn unhurried(&self) -> bool {
+        self.declares.unhurried.unwrap_or(false)
+    }
+
     fn scale(&self) -> Scale {
         self.declares.scale.unwrap_or_default()
     }

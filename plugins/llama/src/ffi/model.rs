@@ -1,13 +1,13 @@
 //! Weights and vocabulary of one GGUF file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::{LlamaModelParams, LlamaSplitMode};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
+use tribunal_models::gguf::Gguf;
+use tribunal_models::text_rules::TextRules;
 
 use super::backend::{backend, complaints};
 
@@ -17,23 +17,9 @@ pub(crate) enum LoadError {
     /// llama.cpp cannot be initialised.
     #[error("llama.cpp cannot be initialised in this process: it was initialised before by somebody else")]
     Backend,
-    /// The file cannot be opened.
-    #[error("the model `{}` cannot be read: {cause}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        cause: String,
-    },
-    /// It is another kind of file.
-    #[error(
-        "`{}` is no GGUF file; `tribunal model import` makes one from a Hugging Face folder",
-        path.display()
-    )]
-    NotGguf {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The file cannot be read, or is no sound GGUF file.
+    #[error("{0}; {1}")]
+    Header(String, &'static str),
     /// llama.cpp refuses it.
     #[error("llama.cpp cannot load `{}`: {said}", path.display())]
     Refused {
@@ -55,8 +41,6 @@ pub(crate) enum LoadError {
 /// How weights are put into memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loading {
-    /// Read the vocabulary alone.
-    pub vocabulary_only: bool,
     /// Layers on the accelerator; `None` for as many as llama.cpp chooses (all).
     pub gpu_layers: Option<u32>,
     /// Devices by name, in the order in which layers are spread; empty for llama.cpp's choice.
@@ -70,15 +54,19 @@ pub(crate) struct Loading {
 /// A loaded model. Shared between contexts; contexts are made one at a time.
 pub(crate) struct Model {
     inner: LlamaModel,
+    rules: TextRules,
 }
 
 impl Model {
     /// Loads a file, or the first file of a split one.
     pub(crate) fn load(path: &Path, loading: &Loading) -> Result<Self, LoadError> {
         let backend = backend().ok_or(LoadError::Backend)?;
-        check_magic(path)?;
+        // Our own reader tells more, and a file that is cut must not be mapped.
+        let header = Gguf::read(path).map_err(|error| LoadError::Header(error.to_string(), error.hint()))?;
+        let rules = TextRules::of(&header).map_err(|error| {
+            LoadError::Refused { path: path.to_owned(), said: error.to_string() }
+        })?;
         let mut params = LlamaModelParams::default()
-            .with_vocab_only(loading.vocabulary_only)
             .with_use_mmap(loading.map)
             .with_use_mlock(loading.lock);
         if let Some(layers) = loading.gpu_layers {
@@ -102,12 +90,17 @@ impl Model {
             let said = if said.is_empty() { error.to_string() } else { summary(&said) };
             LoadError::Refused { path: path.to_owned(), said }
         })?;
-        Ok(Self { inner })
+        Ok(Self { inner, rules })
     }
 
     /// For llama-cpp-2's samplers.
     pub(crate) fn inner(&self) -> &LlamaModel {
         &self.inner
+    }
+
+    /// What is done to texts before they are tokenised.
+    pub(crate) fn rules(&self) -> &TextRules {
+        &self.rules
     }
 
     pub(super) fn pointer(&self) -> *mut sys::llama_model {
@@ -217,20 +210,6 @@ fn strip_origin(line: &str) -> &str {
     match line.split_once(": ") {
         Some((origin, rest)) if origin.chars().all(|c| c.is_ascii_lowercase() || c == '_') => rest,
         _ => line,
-    }
-}
-
-fn check_magic(path: &Path) -> Result<(), LoadError> {
-    let unreadable = |cause: std::io::Error| LoadError::Read {
-        path: path.to_owned(),
-        cause: cause.to_string(),
-    };
-    let mut magic = [0; 4];
-    let mut file = File::open(path).map_err(unreadable)?;
-    match file.read_exact(&mut magic) {
-        Ok(()) if &magic == b"GGUF" => Ok(()),
-        Err(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => Err(unreadable(cause)),
-        _ => Err(LoadError::NotGguf { path: path.to_owned() }),
     }
 }
 
