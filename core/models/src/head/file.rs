@@ -126,7 +126,7 @@ impl Source<'_> {
                 self.fault(format!("it has {} weights for {count} objectives", weights.len()))
             }
             Combine::Gate(Gate { layers, temperature, .. })
-                if layers.is_empty() || !(*temperature > 0.0) =>
+                if layers.is_empty() || *temperature <= 0.0 || !temperature.is_finite() =>
             {
                 self.fault("a gate needs a layer and a temperature above 0".to_owned())
             }

@@ -94,7 +94,7 @@ impl Rope {
     pub(super) fn longest(&self, positions: u64) -> u64 {
         match self.scaling {
             Scaling::Yarn { factor, original, .. } => {
-                positions.max((original as f64 * factor) as u64)
+                positions.max((original as f64 * factor) as u64).min(u64::from(u32::MAX))
             }
             Scaling::None | Scaling::Linear { .. } | Scaling::Llama3 { .. } => positions,
         }

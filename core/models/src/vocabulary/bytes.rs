@@ -54,11 +54,10 @@ fn patterns(path: &Path, file: &TokenizerFile) -> Result<Vec<String>, Vocabulary
             "Digits" if step["individual_digits"] == true => patterns.push(pre::DIGIT.to_owned()),
             "Split" => {
                 // Patterns of the known names cover every text, so keeping what they match is splitting around it.
-                let keeps = match (step["behavior"].as_str(), step["invert"].as_bool()) {
-                    (Some("Isolated"), None | Some(false)) => true,
-                    (Some("Removed"), Some(true)) => true,
-                    _ => false,
-                };
+                let keeps = matches!(
+                    (step["behavior"].as_str(), step["invert"].as_bool()),
+                    (Some("Isolated"), None | Some(false)) | (Some("Removed"), Some(true))
+                );
                 match step["pattern"]["Regex"].as_str() {
                     Some(regex) if keeps => patterns.push(regex.to_owned()),
                     _ => return Err(unsupported()),
