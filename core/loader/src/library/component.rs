@@ -12,7 +12,7 @@ use tribunal_api::{
 };
 
 use super::instance::{Blueprint, Instance, NotCreated};
-use super::source::{Opened, call_json, inspection, reply};
+use super::source::{Opened, call_json, inspection, reply, with_digest};
 use crate::suite::{Call, foreign_suite};
 
 /// Longest wait for one request to a suite.
@@ -107,8 +107,7 @@ impl Generator for LibraryGenerator {
     async fn identify(&self) -> Result<Identity, SourceError> {
         let json = self.ask("identify", json!({})).await?;
         let identity: Identity = self.read(&json, "identify")?;
-        let fingerprint = format!("{} library {}", identity.fingerprint, self.digest);
-        Ok(Identity { fingerprint, ..identity })
+        with_digest(&self.opened.blueprint.origin, identity, &self.digest)
     }
 
     async fn inspect(&self, prompt: &Prompt) -> Result<Option<Inspection>, SourceError> {

@@ -243,9 +243,7 @@ impl RewardSource for LibrarySource {
         let said = std::mem::take(&mut *job.said());
         let identity: Identity =
             reply(self.origin(), status, &said.reply, &said.error, "identify")?;
-        // Another build of the library is another source, whatever it says of itself.
-        let fingerprint = format!("{} library {}", identity.fingerprint, self.digest);
-        Ok(Identity { fingerprint, ..identity })
+        with_digest(self.origin(), identity, &self.digest)
     }
 
     async fn inspect(&self, question: &Question) -> Result<Option<Inspection>, SourceError> {
@@ -275,6 +273,20 @@ impl RewardSource for LibrarySource {
     async fn close(&self) {
         self.opened.close().await;
     }
+}
+
+/// An identity with the library's digest: another build is another source, whatever it says of itself.
+pub(super) fn with_digest(
+    origin: &str,
+    identity: Identity,
+    digest: &str,
+) -> Result<Identity, SourceError> {
+    if identity.name.trim().is_empty() || identity.fingerprint.trim().is_empty() {
+        let message = format!("the plugin `{origin}` has an identity without name or fingerprint");
+        return Err(SourceError::Broken { message });
+    }
+    let fingerprint = format!("{} library {digest}", identity.fingerprint);
+    Ok(Identity { fingerprint, ..identity })
 }
 
 impl LibrarySource {
