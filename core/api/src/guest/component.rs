@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::drive::block_on;
+use super::score::Current;
 use super::{Entry, answer, create, destroy, leaked, unknown};
 use crate::abi::{self, Host, Job, Sink, Str};
 use crate::generator::Generator;
@@ -57,8 +58,9 @@ unsafe extern "C" fn call_generator(
     request: Str<'_>,
     reply: *const Sink,
     err: *const Sink,
-    _: *mut Job,
+    job: *mut Job,
 ) -> i32 {
+    let _current = Current::enter(job);
     // SAFETY: pointers of the host, valid during the call; the instance was made by `create_generator`.
     let (generator, method, request) =
         unsafe { (&*this.cast::<Arc<dyn Generator>>(), method.lossy(), request.bytes()) };

@@ -105,7 +105,13 @@ impl Generator for LibraryGenerator {
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {
-        let json = self.ask("identify", json!({})).await?;
+        let within = self.opened.blueprint.start_within;
+        let asked = tokio::time::timeout(within, self.ask("identify", json!({}))).await;
+        let json = asked.unwrap_or_else(|_| {
+            let origin = &self.opened.blueprint.origin;
+            let message = format!("the plugin `{origin}` did not answer within {within:?}");
+            Err(SourceError::Unreachable { message })
+        })?;
         let identity: Identity = self.read(&json, "identify")?;
         with_digest(&self.opened.blueprint.origin, identity, &self.digest)
     }

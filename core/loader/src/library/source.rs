@@ -14,7 +14,7 @@ use tribunal_api::{
 
 use super::host::sinks_of;
 use super::instance::{Blueprint, Instance, NotCreated};
-use super::job::{self, Job, Request};
+use super::job::{self, Job, Request, at_once};
 
 /// A source behind a table of functions.
 pub(super) struct LibrarySource {
@@ -157,7 +157,7 @@ fn declares(
     let asked = instance.ask_blocking(*start_within, move |this, job| {
         let [json, _] = &job.keep(Request::plain(sinks_of(job))).sinks;
         // SAFETY: the instance's own pointer, on its own thread; the sink lives as long as the job.
-        unsafe { declare(this, json) }
+        at_once(unsafe { declare(this, json) })
     });
     let (job, status) = asked.map_err(|error| NotCreated::Broken(error.to_string()))?;
     if status != abi::OK {
@@ -232,7 +232,7 @@ impl RewardSource for LibrarySource {
         let asked = instance.ask(Vec::new(), move |this, job| {
             let [json, err] = &job.keep(Request::plain(sinks_of(job))).sinks;
             // SAFETY: the instance's own pointer, on one of its threads; the sinks live as long as the job.
-            unsafe { identify(this, json, err) }
+            at_once(unsafe { identify(this, json, err) })
         });
         let within = self.opened.blueprint.start_within;
         let (job, status) = tokio::time::timeout(within, asked).await.unwrap_or_else(|_| {
