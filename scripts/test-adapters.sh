@@ -10,7 +10,7 @@ if [[ $# -gt 0 ]]; then
 else
     echo "== the program"
     cargo build --locked --release --bin tribunal
-    program=$PWD/target/release/tribunal
+    program=$(realpath "${CARGO_TARGET_DIR:-target}/release/tribunal")
 fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

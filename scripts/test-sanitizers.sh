@@ -13,6 +13,7 @@ found=0
 
 echo "== AddressSanitizer: the loader with libraries in C"
 # The leak checker is off: libraries, their cards and instances that do not come back are kept on purpose.
+mkdir -p target
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 if RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" CARGO_TARGET_DIR=target/sanitizer \
     cargo test --locked --target "$host" -p tribunal-loader --test library --no-run 2> target/sanitizer.log; then

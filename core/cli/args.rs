@@ -93,7 +93,7 @@ pub struct Changes {
     /// The seed, instead of the recipe's
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Contact nothing but this machine: a recipe that names another host is a fault
+    /// Contact nothing but this machine: a recipe that names another host is a fault. Plugins are not held to it
     #[arg(long)]
     pub offline: bool,
 }
@@ -131,7 +131,7 @@ pub struct RunArgs {
 pub struct ResumeArgs {
     /// The run folder, its name below `runs`, or `latest`
     pub run: PathBuf,
-    /// Contact nothing but this machine: a recipe that names another host is a fault
+    /// Contact nothing but this machine: a recipe that names another host is a fault. Plugins are not held to it
     #[arg(long)]
     pub offline: bool,
     /// How to ask.

@@ -49,6 +49,10 @@ static int32_t identify(void *self, const trb_sink *json, const trb_sink *err)
         return trb_write(err, TRB_STR("the weights are gone")), TRB_E_UNREACHABLE;
     if (is(self, "odd-identity"))
         return trb_write(json, TRB_STR("me"));
+    if (is(self, "pending-identity"))
+        return TRB_PENDING;
+    if (is(self, "empty-identity"))
+        return trb_write(json, TRB_STR("{\"name\":\"faulty\",\"fingerprint\":\"\",\"strength\":\"revision\"}"));
     return trb_write(json, TRB_STR("{\"name\":\"faulty\",\"fingerprint\":\"1\",\"strength\":\"revision\"}"));
 }
 

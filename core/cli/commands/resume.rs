@@ -8,10 +8,13 @@ use crate::args::ResumeArgs;
 use crate::commands::run::{Asking, ask};
 use crate::commands::{find_run, resolve};
 use crate::exit::{Exit, Failure, tell};
-use crate::plugins::Kinds;
+use crate::plugins::{self, Kinds};
 
 /// Goes on with a run: the stored plan decides, not the recipe as it reads today.
 pub fn resume(args: &ResumeArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    if args.asking.loudness.verbose {
+        plugins::be_verbose();
+    }
     let folder = find_run(&args.run)?;
     let known = folder.plan()?;
     let recipe = Recipe::from_stored(known.recipe.clone())?;

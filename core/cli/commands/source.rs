@@ -10,7 +10,7 @@ use crate::args::{SourceCheckArgs, SourceCommand};
 use crate::commands::run::probe_failure;
 use crate::commands::{read_recipe, resolve};
 use crate::exit::{Exit, Failure, print};
-use crate::plugins::Kinds;
+use crate::plugins::{self, Kinds};
 use crate::progress::Level;
 use crate::render::plain;
 use crate::servers::{Servers, needed_by};
@@ -29,6 +29,9 @@ pub fn source(command: &SourceCommand, kinds: &mut Kinds) -> Result<Exit, Failur
 
 /// Starts the servers that are needed, looks at each source, and prints what was seen.
 fn check(args: &SourceCheckArgs, kinds: &mut Kinds) -> Result<Exit, Failure> {
+    if args.loudness.verbose {
+        plugins::be_verbose();
+    }
     let (recipe, name) = (args.recipe_args(), args.name());
     let recipe = read_recipe(&recipe, kinds)?;
     if let Some(name) = name

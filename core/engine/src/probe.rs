@@ -154,9 +154,9 @@ pub async fn probe_all(
 /// When the source does not answer.
 pub async fn probe_planned(ready: &Ready, place: usize) -> Result<Verdict, ProbeFailure> {
     let planned = &ready.plan.sources[place];
-    opening::open(&planned.source, &planned.generators, &planned.own_calls()).await.map_err(
-        |error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error },
-    )?;
+    opening::open(&planned.source, &planned.generators, &planned.calls).await.map_err(|error| {
+        ProbeFailure::Unanswered { source_name: planned.name.to_string(), error }
+    })?;
     check(&planned.source, &planned.own_calls(), || longest::longest(ready, place))
         .await
         .map_err(|error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error })

@@ -146,6 +146,6 @@ fn messages(prompt: &Prompt) -> Value {
 
 fn add(sum: &mut Option<u64>, one: Option<u64>) {
     if let Some(one) = one {
-        *sum = Some(sum.unwrap_or(0) + one);
+        *sum = Some(sum.unwrap_or(0).saturating_add(one));
     }
 }

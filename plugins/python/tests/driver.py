@@ -31,6 +31,7 @@ class Child:
             env=environment,
         )
         self.errors: List[bytes] = []
+        self.logged: List[str] = []
         self._lines: "queue.Queue[bytes]" = queue.Queue()
         self._next = 0
         self._kept: Dict[int, Any] = {}
@@ -87,6 +88,9 @@ class Child:
         while id not in self._kept:
             reply = self.read(seconds)
             assert reply is not None, b"".join(self.errors).decode()
+            if reply.get("op") == "log":
+                self.logged.append(reply["text"])
+                continue
             assert reply["id"] not in self._kept, f"two answers to {reply['id']}"
             self._kept[reply["id"]] = reply
         return self._kept[id]

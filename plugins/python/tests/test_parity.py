@@ -191,6 +191,7 @@ class Parity(unittest.TestCase):
         seen = self.child.ask("inspect", 60, handle=handle, turns=turns, candidates=["ho"])["inspection"]
         self.assertEqual(seen["bos"], [0, 1])
         self.assertIn("2 BOS tokens", seen["notes"][0])
+        self.assertTrue(any("double BOS" in text for text in self.child.logged), self.child.logged)
 
     def test_long_texts_are_cut_and_counted_or_abstained_from(self) -> None:
         import torch

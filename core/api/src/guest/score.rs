@@ -107,8 +107,9 @@ unsafe extern "C" fn call(
     request: Str<'_>,
     reply: *const Sink,
     err: *const Sink,
-    _: *mut Job,
+    job: *mut Job,
 ) -> i32 {
+    let _current = Current::enter(job);
     // SAFETY: pointers of the host, valid during the call.
     let (source, method, request) =
         unsafe { (&instance(this).source, method.lossy(), request.bytes()) };
@@ -150,7 +151,7 @@ impl Drop for Current {
 }
 
 /// True when nobody waits for the call that runs on this thread any longer: ask it in long loops of a source or generator, and end.
-/// Always false on other threads, such as those that the source starts itself.
+/// Always false in `identify`, and on other threads, such as those that the source starts itself.
 pub fn cancelled() -> bool {
     let job = CURRENT.get();
     // SAFETY: the job is open while it is current; the host's function may be called from any thread.

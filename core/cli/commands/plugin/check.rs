@@ -160,7 +160,7 @@ impl OneKind<'_> {
         let sound = self.absolute(table)?;
         if let Some(fault) = settings::faults(schema, &sound) {
             let lacking = format!("its settings are not known: {fault}");
-            let hint = "give them with `--set key=value`";
+            let hint = "give them with `--kind KIND --set key=value`";
             // What the command line got wrong is its fault, what the example got wrong is the plugin's.
             if !args.sets.is_empty() || matches!(example, Ok(None)) {
                 return Err(Failure::usage(lacking, hint));

@@ -164,7 +164,7 @@ fn join(whole: &mut Completion, part: Completion) {
     }
     let sum = |one: &mut Option<u64>, other: Option<u64>| {
         if let Some(other) = other {
-            *one = Some(one.unwrap_or(0) + other);
+            *one = Some(one.unwrap_or(0).saturating_add(other));
         }
     };
     sum(&mut whole.usage.input_tokens, part.usage.input_tokens);

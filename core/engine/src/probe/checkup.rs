@@ -48,7 +48,7 @@ pub async fn checkup(ready: &Ready, place: usize) -> Result<Checkup, ProbeFailur
     let unanswered =
         |error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error };
     let identity = ready::identify(planned).await.map_err(unanswered)?;
-    opening::open(&planned.source, &planned.generators, &planned.own_calls())
+    opening::open(&planned.source, &planned.generators, &planned.calls)
         .await
         .map_err(unanswered)?;
     let item = match example(ready, place) {

@@ -123,6 +123,7 @@ fn drifting(question: &Question, batch: usize) -> Result<Answer, SourceError> {
 fn calls(attempts: u32) -> Calls {
     Calls {
         timeout: Duration::from_secs(30),
+        timeout_set: true,
         attempts,
         wait: Duration::ZERO,
         most: Duration::ZERO,

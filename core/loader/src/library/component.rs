@@ -12,7 +12,7 @@ use tribunal_api::{
 };
 
 use super::instance::{Blueprint, Instance, NotCreated};
-use super::source::{Opened, call_json, inspection, reply};
+use super::source::{Opened, call_json, inspection, reply, with_digest};
 use crate::suite::{Call, foreign_suite};
 
 /// Longest wait for one request to a suite.
@@ -109,10 +109,15 @@ impl Generator for LibraryGenerator {
     }
 
     async fn identify(&self) -> Result<Identity, SourceError> {
-        let json = self.ask("identify", json!({})).await?;
+        let within = self.opened.blueprint.start_within;
+        let asked = tokio::time::timeout(within, self.ask("identify", json!({}))).await;
+        let json = asked.unwrap_or_else(|_| {
+            let origin = &self.opened.blueprint.origin;
+            let message = format!("the plugin `{origin}` did not answer within {within:?}");
+            Err(SourceError::Unreachable { message })
+        })?;
         let identity: Identity = self.read(&json, "identify")?;
-        let fingerprint = format!("{} library {}", identity.fingerprint, self.digest);
-        Ok(Identity { fingerprint, ..identity })
+        with_digest(&self.opened.blueprint.origin, identity, &self.digest)
     }
 
     async fn inspect(&self, prompt: &Prompt) -> Result<Option<Inspection>, SourceError> {

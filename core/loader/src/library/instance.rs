@@ -236,7 +236,8 @@ impl Instance {
     fn push(&self, work: Work) {
         let mut queue = self.core.queue();
         queue.work.push_back(work);
-        if queue.work.len() > queue.idle.len() && queue.threads < queue.most {
+        let sleeper = queue.idle.pop();
+        if sleeper.is_none() && queue.threads < queue.most {
             queue.threads += 1;
             let core = self.core.clone();
             let spawned = thread::Builder::new()
@@ -247,7 +248,6 @@ impl Instance {
                 queue.threads -= 1;
             }
         }
-        let sleeper = queue.idle.pop();
         drop(queue);
         if let Some(sleeper) = sleeper {
             sleeper.notify_one();
@@ -282,9 +282,6 @@ fn serve(core: &Core) {
             work(core.this());
             queue = core.queue();
             queue.running -= 1;
-            if queue.closing {
-                queue.wake_all();
-            }
         } else if queue.destroyed {
             return;
         } else if queue.closing && queue.open == 0 && queue.running == 0 {

@@ -422,6 +422,14 @@ fn lend(questions: &[Question]) -> Lent {
     Lent { questions, _turns: turns, _texts: texts, _keys: keys }
 }
 
+/// The status of a call that cannot be completed later: it has no job that could be named.
+pub(super) fn at_once(status: i32) -> i32 {
+    match status {
+        abi::PENDING => abi::E_PROTOCOL,
+        status => status,
+    }
+}
+
 /// The error of a status, with what the plugin said about it.
 pub(super) fn failure(origin: &str, status: i32, said: Option<SourceError>) -> SourceError {
     if let Some(error) = said {
@@ -439,6 +447,9 @@ pub(super) fn failure(origin: &str, status: i32, said: Option<SourceError>) -> S
         abi::E_REJECTED => SourceError::Rejected { message: message("rejects the batch") },
         abi::E_DENIED => SourceError::Denied { message: message("is denied access") },
         abi::E_PANIC => SourceError::Broken { message: message("panicked") },
+        abi::E_PROTOCOL => {
+            SourceError::Broken { message: message("says that a rule of the boundary was broken") }
+        }
         abi::E_FAILED => SourceError::Broken { message: message("failed and did not say why") },
         status => SourceError::Broken {
             message: message(&format!("returned status {status}, which means nothing")),

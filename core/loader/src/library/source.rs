@@ -14,7 +14,7 @@ use tribunal_api::{
 
 use super::host::sinks_of;
 use super::instance::{Blueprint, Instance, NotCreated};
-use super::job::{self, Job, Request};
+use super::job::{self, Job, Request, at_once};
 
 /// A source behind a table of functions.
 pub(super) struct LibrarySource {
@@ -157,7 +157,7 @@ fn declares(
     let asked = instance.ask_blocking(*start_within, move |this, job| {
         let [json, _] = &job.keep(Request::plain(sinks_of(job))).sinks;
         // SAFETY: the instance's own pointer, on its own thread; the sink lives as long as the job.
-        unsafe { declare(this, json) }
+        at_once(unsafe { declare(this, json) })
     });
     let (job, status) = asked.map_err(|error| NotCreated::Broken(error.to_string()))?;
     if status != abi::OK {
@@ -173,6 +173,7 @@ fn declares(
     declares.batch = own.batch.or(declares.batch);
     declares.in_flight = own.in_flight.or(declares.in_flight);
     declares.lane = own.lane.or(declares.lane);
+    declares.unhurried = own.unhurried.or(declares.unhurried);
     Ok(declares)
 }
 
@@ -236,7 +237,7 @@ impl RewardSource for LibrarySource {
         let asked = instance.ask(Vec::new(), move |this, job| {
             let [json, err] = &job.keep(Request::plain(sinks_of(job))).sinks;
             // SAFETY: the instance's own pointer, on one of its threads; the sinks live as long as the job.
-            unsafe { identify(this, json, err) }
+            at_once(unsafe { identify(this, json, err) })
         });
         let within = self.opened.blueprint.start_within;
         let (job, status) = tokio::time::timeout(within, asked).await.unwrap_or_else(|_| {
@@ -247,9 +248,7 @@ impl RewardSource for LibrarySource {
         let said = std::mem::take(&mut *job.said());
         let identity: Identity =
             reply(self.origin(), status, &said.reply, &said.error, "identify")?;
-        // Another build of the library is another source, whatever it says of itself.
-        let fingerprint = format!("{} library {}", identity.fingerprint, self.digest);
-        Ok(Identity { fingerprint, ..identity })
+        with_digest(self.origin(), identity, &self.digest)
     }
 
     async fn inspect(&self, question: &Question) -> Result<Option<Inspection>, SourceError> {
@@ -279,6 +278,20 @@ impl RewardSource for LibrarySource {
     async fn close(&self) {
         self.opened.close().await;
     }
+}
+
+/// An identity with the library's digest: another build is another source, whatever it says of itself.
+pub(super) fn with_digest(
+    origin: &str,
+    identity: Identity,
+    digest: &str,
+) -> Result<Identity, SourceError> {
+    if identity.name.trim().is_empty() || identity.fingerprint.trim().is_empty() {
+        let message = format!("the plugin `{origin}` has an identity without name or fingerprint");
+        return Err(SourceError::Broken { message });
+    }
+    let fingerprint = format!("{} library {digest}", identity.fingerprint);
+    Ok(Identity { fingerprint, ..identity })
 }
 
 impl LibrarySource {

@@ -87,7 +87,7 @@ pub(super) async fn close(held: &Held) {
     }
 }
 
-/// `identify`, `inspect` and `generate`.
+/// `load`, `identify`, `inspect` and `generate`.
 pub(super) async fn ask(held: &Held, op: &str, line: &str) -> Body {
     match (&held.part, op) {
         (Part::Source(source), "load") => done(source.open().await),

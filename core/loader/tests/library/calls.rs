@@ -173,6 +173,10 @@ async fn who_cannot_say_who_it_is_is_an_error() {
     );
     let odd = source(&registry, "odd-identity").unwrap().identify().await.unwrap_err();
     assert!(broken(odd).contains("something unreadable"));
+    let pending = source(&registry, "pending-identity").unwrap().identify().await.unwrap_err();
+    assert!(broken(pending).contains("a rule of the boundary was broken"));
+    let empty = source(&registry, "empty-identity").unwrap().identify().await.unwrap_err();
+    assert!(broken(empty).contains("without name or fingerprint"));
     let sound = source(&registry, "").unwrap().identify().await.unwrap();
     assert!(sound.fingerprint.starts_with("1 library "), "{sound:?}");
 }

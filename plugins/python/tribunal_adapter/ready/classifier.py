@@ -73,6 +73,7 @@ class SequenceClassifier(Adapter):
         model_class: str = "transformers:AutoModelForSequenceClassification",
         call: Optional[str] = None,
     ) -> None:
+        check_place("model-class", model_class)
         self.checkpoint = Checkpoint(
             model, "model", revision, trust_remote_code, dtype, attn_implementation, device_map, device, quantization
         )
@@ -104,9 +105,11 @@ class SequenceClassifier(Adapter):
             choose_output(labels, output, weights)
 
     def identify(self) -> Identity:
-        """Weights or commit, the chat template, and the file of the function that is called."""
+        """Weights or commit, the chat template, and the files of the class that loads the model and of the function that is called."""
         template = self.dialogue_options["chat_template"]
         files = [str(template)] if template else []
+        if not self.model_class.startswith("transformers:"):
+            files.append(code_file(load_object(self.model_class)))
         if self.call:
             files.append(code_file(load_object(self.call)))
         return identity(self.KIND, self.VERSION, self.checkpoint, extra=digest(files) if files else "")

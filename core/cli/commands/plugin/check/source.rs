@@ -258,6 +258,7 @@ impl Known {
         }
         let begun = Instant::now();
         let mut calls = 0;
+        let mut measured = None;
         for _ in 0..ROUNDS {
             let mut tasks = JoinSet::new();
             for shift in 0..in_flight.min(256) {
@@ -278,20 +279,23 @@ impl Known {
                 let hint =
                     format!("guard what calls share, or declare fewer than {in_flight} in flight");
                 let finding = self.judge(&said, ["by itself", "beside other calls"], &hint);
-                if finding.status != Status::Ok {
-                    return (finding, ());
+                match finding.status {
+                    Status::Ok => {}
+                    // Rounding differs on some devices: a race would differ by more.
+                    Status::Measured => measured = Some(finding),
+                    Status::Failed | Status::NotChecked | Status::Warning => return (finding, ()),
                 }
             }
             if begun.elapsed() > TOGETHER {
                 break;
             }
         }
-        (
-            Finding::ok(format!(
-                "{calls} rounds of questions, {in_flight} at once: the same answers"
-            )),
-            (),
-        )
+        let same = || {
+            let note =
+                format!("{calls} rounds of questions, {in_flight} at once: the same answers");
+            Finding::ok(note)
+        };
+        (measured.unwrap_or_else(same), ())
     }
 
     /// Calls that nobody waits for any longer must not hold up the next one.

@@ -34,6 +34,7 @@ const OF_PYTHON: &str = "abc aifc antigravity argparse array ast asyncio atexit 
 pub(super) fn check(name: &str, language: Language, component: Component) -> Result<(), Failure> {
     if !is_kebab(name) {
         let hint = match kebab(name) {
+            _ if name.len() > MOST => format!("{MOST} characters are the most"),
             Some(meant) => {
                 format!("write it in lower case with `-` between words, for example `{meant}`")
             }

@@ -81,7 +81,7 @@ impl Slot {
         let is_loaded = match &self.state().now {
             Now::Up(ready) => {
                 let loaded = ready.loaded.try_lock().is_ok_and(|loaded| *loaded);
-                (loaded || !ready.process.caps().load) && ready.process.end().is_none()
+                (loaded || !ready.process.caps().load) && !ready.process.leaves()
             }
             _ => false,
         };

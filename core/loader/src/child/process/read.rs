@@ -1,4 +1,4 @@
-//! Reading what a child writes: one reply on each line, and nothing else.
+//! Reading what a child writes: one reply or line for the log on each line, and nothing else.
 
 use std::io::{BufRead, BufReader, Read};
 
