@@ -131,11 +131,6 @@ impl Model {
         self.inner.n_ctx_train()
     }
 
-    /// True when a prefix of what was read cannot be kept while the rest is dropped.
-    pub(crate) fn is_recurrent(&self) -> bool {
-        self.inner.is_recurrent() || self.inner.is_hybrid()
-    }
-
     /// True for encoders, which see a text from both sides.
     pub(crate) fn is_encoder(&self) -> bool {
         self.meta(&format!("{}.attention.causal", self.architecture())).as_deref() == Some("false")
@@ -176,11 +171,6 @@ impl Model {
     /// The end token, where there is one.
     pub(crate) fn eos(&self) -> Option<u32> {
         known(self.inner.vocab().eos())
-    }
-
-    /// The separator, where there is one.
-    pub(crate) fn sep(&self) -> Option<u32> {
-        known(self.inner.vocab().sep())
     }
 
     /// True when the token ends a reply.

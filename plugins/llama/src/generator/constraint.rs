@@ -81,6 +81,27 @@ impl Constraint {
         }
     }
 
+    /// The reply begins with these tokens. False when it may not.
+    pub(crate) fn begin(&mut self, tokens: &[u32]) -> bool {
+        match self {
+            Constraint::Guided(matcher) => matcher.consume_tokens(tokens).is_ok(),
+            Constraint::Gbnf(sampler) => {
+                tokens.iter().all(|token| {
+                    // llama.cpp ends the process over a token that its grammar does not allow.
+                    let mut logits = vec![f32::NEG_INFINITY; *token as usize + 1];
+                    logits[*token as usize] = 0.0;
+                    let mut only = super::sample::candidates(&logits);
+                    sampler.apply(&mut only);
+                    let allowed = only.data.iter().all(|one| one.logit() > f32::NEG_INFINITY);
+                    if allowed {
+                        sampler.accept(crate::ffi::token(*token));
+                    }
+                    allowed
+                })
+            }
+        }
+    }
+
     /// A token was written. True when nothing can follow it.
     pub(crate) fn accept(&mut self, token: u32) -> bool {
         match self {
