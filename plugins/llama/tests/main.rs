@@ -1,0 +1,5 @@
+//! The kinds of this crate on models that are made for the test: what a host sees of them, without the boundary of a library.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod exact;
