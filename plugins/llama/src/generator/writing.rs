@@ -157,7 +157,6 @@ impl Writing {
             self.thought = Some((from, from + at));
             self.phase = Phase::Reply { from: from + at + tags.close.len() };
             self.tokens.clear();
-            self.forced.clear();
         } else if self.forced.is_empty() && tags.budget.is_some_and(|budget| tokens >= budget) {
             self.forced.extend(&tags.closing);
         }
