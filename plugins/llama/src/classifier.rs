@@ -300,16 +300,26 @@ impl Computing {
             false => None,
         };
         let count = encoded.tokens.len();
-        let (tokens, uncut) = match self.fit(encoded.tokens) {
+        let (mut tokens, uncut) = match self.fit(encoded.tokens) {
             Ok(fitting) => fitting,
             Err(note) => return Ok(Err(Answer::abstain(Reason::TooLong, note))),
         };
         let cut = count - tokens.len();
+        // What stands behind the token that is read changes nothing.
+        tokens.truncate(self.reading_place(&tokens) + 1);
         let prompt_end = prompt_end.map(|place| match self.truncation {
             Truncation::Left => place.saturating_sub(cut),
             _ => place.min(tokens.len() - 1),
         });
         Ok(Ok(Prepared { tokens, uncut, prompt_end }))
+    }
+
+    /// The place in a text whose state the head reads.
+    fn reading_place(&self, tokens: &[u32]) -> usize {
+        match &self.head {
+            Some(head) => head.reading_place(tokens),
+            None => tokens.len() - 1,
+        }
     }
 
     /// Where the head reads the prompt: at a pattern of tokens, or at the last token that the template writes before the answer.
@@ -332,7 +342,7 @@ impl Computing {
         let encoded = self.encode(question)?;
         let bos = self.context.model().bos();
         let leading = |bos| encoded.tokens.iter().take_while(|token| **token == bos).count();
-        let last = encoded.tokens.len() - 1;
+        let last = self.reading_place(&encoded.tokens);
         let piece = self.context.model().piece(encoded.tokens[last], true);
         let piece = String::from_utf8_lossy(&piece).into_owned();
         Ok(Inspection {

@@ -45,12 +45,18 @@ fn tiny_models_of_every_family_score_as_in_transformers() {
         let most = if family == TinyFamily::Gemma2 { 3e-4 } else { 1e-5 };
         let golden = &golden[name];
         let make = |kind| models.tiny(family, kind, WeightType::F32);
-        let classifier = source("llama.classifier", &make(TinyKind::Classifier), json!({ "context": 1024 }));
+        let classifier = source("llama.classifier", &make(TinyKind::Classifier), json!({}));
         // The labels' weights are those of `Models::tiny`.
-        let labels = source("llama.classifier", &make(TinyKind::Labels), json!({ "context": 1024 }));
-        let causal = source("llama.likelihood", &make(TinyKind::Causal), json!({ "context": 1024 }));
+        let labels = source("llama.classifier", &make(TinyKind::Labels), json!({}));
+        let causal = source("llama.likelihood", &make(TinyKind::Causal), json!({}));
         for (place, question) in questions.iter().enumerate() {
             let what = format!("{name}, question {place}");
+            let length = block_on(classifier.inspect(question)).unwrap().unwrap().tokens.len();
+            if family == TinyFamily::Mistral && length > 256 {
+                // Its sliding window cuts the context: what is longer is no question for llama.cpp.
+                assert!(score(&*classifier, question).unwrap().readout.scores().is_none());
+                continue;
+            }
             let wanted = golden["classifier"][place][0].as_f64().unwrap();
             close(number(&score(&*classifier, question).unwrap()), wanted, most, &what);
             let label = |at: usize| golden["labels"][place][at].as_f64().unwrap();
@@ -144,7 +150,10 @@ fn trained_reward_models_give_their_reference_scores() {
     let models = Models::new();
     for name in ["tiny-qwen2-rm", "tiny-llama-rm"] {
         let source = source("llama.classifier", &import_trained(&folder, &models, name), json!({ "context": 16384 }));
-        let rows = lines(&folder.join("models").join(name).join("reference.jsonl"));
+        let mut rows = lines(&folder.join("models").join(name).join("reference.jsonl"));
+        // The others, up to 7,375 tokens, are left to `make test-parity`.
+        rows.retain(|row| row["n_tokens"].as_u64().unwrap() <= 400);
+        assert!(rows.len() > 80);
         let mut most = 0.0_f64;
         for row in &rows {
             let uid = row["uid"].as_str().unwrap();
@@ -178,7 +187,9 @@ fn a_trained_judge_gives_its_reference_probabilities() {
     let model = import_trained(&folder, &models, "tiny-qwen3-judge");
     let generator = generator(&model, json!({ "context": 4096, "slots": 2 }));
     let mut most = 0.0_f64;
-    let rows = lines(&folder.join("models/tiny-qwen3-judge/reference.jsonl"));
+    let mut rows = lines(&folder.join("models/tiny-qwen3-judge/reference.jsonl"));
+    rows.retain(|row| row["prompt"].as_str().unwrap().len() <= 1200);
+    assert!(rows.len() > 50, "{}", rows.len());
     for row in &rows {
         let prompt = row["prompt"].as_str().unwrap();
         let (before, prefix) = prompt.rsplit_once("<|im_end|>\n<|im_start|>assistant\n").unwrap();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tribunal_api::{Prompt, Question, RewardSource, Sampling, Turn};
+use tribunal_api::{Prompt, Question, Sampling, Turn};
 use tribunal_models::import::WeightType;
 use tribunal_models::tiny::{TinyFamily, TinyKind};
 

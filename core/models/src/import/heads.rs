@@ -37,6 +37,9 @@ struct Finder<'a> {
     options: &'a ImportOptions,
 }
 
+/// How the names of classes end that read the last token before padding.
+const PADDED: [&str; 2] = ["ForSequenceClassification", "ForRewardModelWithGating"];
+
 /// Finds the head; nothing for a language model. Fails when a class that is none has no head that is known.
 pub(super) fn find(
     config: &ModelConfig,
@@ -75,6 +78,10 @@ pub(super) fn find(
                 .wrong("reward_token_id", "the id of a token of the vocabulary"));
         };
         head.read_at = ReadAt::AppendedToken { id: id as u32 };
+    } else if PADDED.iter().any(|ending| config.class.ends_with(ending))
+        && let Some(padding) = config.padding()
+    {
+        head.read_at = ReadAt::LastBeforePadding { padding };
     }
     if options.cost {
         head.factor = -1.0;

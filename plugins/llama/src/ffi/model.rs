@@ -165,7 +165,12 @@ impl Model {
 
     /// The begin token, where there is one.
     pub(crate) fn bos(&self) -> Option<u32> {
-        known(self.inner.vocab().bos())
+        // llama.cpp takes token 11 where a file names none, and files of Qwen name one that texts never begin with.
+        let named = self.meta("tokenizer.ggml.bos_token_id").is_some();
+        let qwen = self.meta("tokenizer.ggml.pre").as_deref() == Some("qwen2")
+            && self.meta("tokenizer.ggml.add_bos_token").as_deref() != Some("true");
+        let pieces = self.meta("tokenizer.ggml.model").as_deref() != Some("gpt2");
+        ((named || pieces) && !qwen).then(|| known(self.inner.vocab().bos())).flatten()
     }
 
     /// The end token, where there is one.
