@@ -116,15 +116,15 @@ pub struct ModelImportArgs {
     /// Overwrite files that exist
     #[arg(long)]
     pub force: bool,
-    /// What the folder cannot say of its head.
-    #[command(flatten)]
-    pub head: HeadChoices,
     /// Print the card as JSON
     #[arg(long)]
     pub json: bool,
     /// Tell nothing on the way
     #[arg(short, long)]
     pub quiet: bool,
+    /// What the folder cannot say of its head.
+    #[command(flatten)]
+    pub head: HeadChoices,
 }
 
 /// What a model folder cannot say of its head.

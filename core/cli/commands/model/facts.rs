@@ -42,6 +42,7 @@ pub(super) struct Model {
 
 /// How text becomes tokens.
 #[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) struct Tokenizer {
     pub(super) model: String,
     pub(super) pre: String,
