@@ -12,7 +12,8 @@
 //!
 //! A class that ends in `ForCausalLM` has no head. Of others these are known by the names of their tensors: one linear layer (`score`,
 //! `v_head`, `value_head`, `reward_head`, `regression_head`, `score_head`, `rm_head`, `classifier`), numbered layers (`score.0`, `score.2`),
-//! and a gate (`regression_layer`, `gating.layers`, `reward_transform_matrix`). Any other needs [`ImportOptions::head`].
+//! and a gate (`regression_layer`, `gating.layers`, `reward_transform_matrix`). Any other needs [`ImportOptions::head`]. What is converted,
+//! what is refused and how a head is described stands in `docs/import.md`.
 
 mod card;
 mod config;
@@ -67,7 +68,7 @@ impl WeightType {
     }
 }
 
-/// What the folder cannot say.
+/// What the folder cannot say, and how the import is done.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// Name of the files to be written, without an ending; the folder's own name when it is not given.

@@ -22,7 +22,7 @@ pub(super) enum Found {
     /// A GGUF file or a folder.
     Model(Box<Model>),
     /// A head alone.
-    Head { path: PathBuf, bytes: u64, description: HeadDescription },
+    Head { path: PathBuf, bytes: u64, description: Box<HeadDescription> },
 }
 
 /// A GGUF file or a folder.
@@ -71,7 +71,7 @@ pub(super) fn look(path: &Path) -> Result<Found, Failure> {
     if path.is_file() && safetensors && !begins_as_gguf(path) {
         let head = Head::read(path).map_err(|error| failure::of_head(&error))?;
         let bytes = path.metadata().map_or(0, |metadata| metadata.len());
-        let description = head.description().clone();
+        let description = Box::new(head.description().clone());
         return Ok(Found::Head { path: path.to_owned(), bytes, description });
     }
     let info = info(path).map_err(|error| failure::of_info(&error))?;
