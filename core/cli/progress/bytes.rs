@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{INTERVAL, write_line};
 use crate::render::plain;
@@ -11,6 +11,7 @@ use crate::render::plain;
 /// Progress in bytes, on standard error. What is drawn is gone when this is dropped.
 pub struct Bytes {
     quiet: bool,
+    /// Drawn from the first call on, when the total is known.
     bar: Option<ProgressBar>,
     last_line: Instant,
     doing: String,
@@ -19,14 +20,16 @@ pub struct Bytes {
 impl Bytes {
     /// Tells nothing when `quiet`.
     pub fn new(quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(bar);
-        Self { quiet, bar, last_line: Instant::now(), doing: String::new() }
+        Self { quiet, bar: None, last_line: Instant::now(), doing: String::new() }
     }
 
     /// What is being done, with which file or tensor, and how many bytes of how many are done.
     pub fn at(&mut self, doing: &str, name: &str, done: u64, total: u64) {
         if self.quiet {
             return;
+        }
+        if self.bar.is_none() && std::io::stderr().is_terminal() {
+            self.bar = Some(bar(total));
         }
         let begins = self.doing != doing;
         if begins {
@@ -44,7 +47,7 @@ impl Bytes {
             }
             None if self.last_line.elapsed() >= INTERVAL => {
                 self.last_line = Instant::now();
-                let (done, total) = (HumanBytes(done), HumanBytes(total));
+                let (done, total) = (DecimalBytes(done), DecimalBytes(total));
                 write_line(&format!("{doing} {}: {done} of {total}", plain(name)));
             }
             None => {}
@@ -60,9 +63,9 @@ impl Drop for Bytes {
     }
 }
 
-fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {msg}";
+fn bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{bar:30} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
