@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tribunal_api::{Completion, Finish, Inspection, Prompt, SourceError, Text, Token, Usage};
+use tribunal_api::{
+    Completion, Finish, Inspection, Prompt, SourceError, Text, Token, Usage,
+};
 
 use super::constraint::Constraints;
 use super::sample::Drawing;
@@ -172,16 +174,21 @@ impl Computing {
         }
     }
 
-    fn accept(&mut self, prompt: Prompt, promise: Promise<Result<Completion, SourceError>>) {
-        let fitting = self.encode(&prompt).and_then(|(rendered, tokens)| {
-            Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?))
-        });
+    fn accept(
+        &mut self,
+        prompt: Prompt,
+        promise: Promise<Result<Completion, SourceError>>,
+    ) {
+        let fitting = self
+            .encode(&prompt)
+            .and_then(|(rendered, tokens)| Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?)));
         let (rendered, tokens) = match fitting {
             Ok(fitting) => fitting,
             Err(error) => return promise.keep(Err(error)),
         };
-        let opened =
-            self.tags.as_ref().is_some_and(|tags| rendered.trim_end().ends_with(&*tags.open));
+        let opened = self.tags.as_ref().is_some_and(|tags| {
+            rendered.trim_end().ends_with(&*tags.open)
+        });
         let terms = Arc::new(Terms {
             most_tokens: prompt.sampling.max_tokens.max(1),
             stop: prompt.sampling.stop.clone(),
@@ -256,8 +263,7 @@ impl Computing {
         self.tasks.insert(id, task);
         for (place, seed) in prompt.seeds.iter().enumerate() {
             let constraint = prompt.grammar.as_ref();
-            let constraint =
-                constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
+            let constraint = constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
             let constraint = match constraint.transpose() {
                 Ok(constraint) => constraint,
                 Err(error) => return self.fail(id, error),
