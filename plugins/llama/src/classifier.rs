@@ -107,8 +107,7 @@ fn head_path(settings: &Settings, file: &ModelFile) -> Option<PathBuf> {
     match &settings.head {
         Some(path) => Some(path.as_path().to_owned()),
         None => {
-            let beside =
-                file.first().with_file_name(format!("{}.head.safetensors", file.name()));
+            let beside = file.first().with_file_name(format!("{}.head.safetensors", file.name()));
             beside.is_file().then_some(beside)
         }
     }
@@ -255,9 +254,9 @@ impl Computing {
             encoded.tokens.push(token);
         }
         match encoded.tokens.is_empty() {
-            true => Err(SourceError::Rejected {
-                message: "the rendered text has no tokens".to_owned(),
-            }),
+            true => {
+                Err(SourceError::Rejected { message: "the rendered text has no tokens".to_owned() })
+            }
             false => Ok(encoded),
         }
     }
@@ -334,7 +333,8 @@ impl Computing {
         };
         let found = tokens.windows(pattern.len().max(1)).rposition(|window| window == pattern);
         found.ok_or_else(|| SourceError::Rejected {
-            message: "the tokens at which the head reads the prompt do not stand in the text".to_owned(),
+            message: "the tokens at which the head reads the prompt do not stand in the text"
+                .to_owned(),
         })
     }
 

@@ -66,7 +66,10 @@ fn files_that_are_wrong_are_named() {
         assert!(wrong.contains("hidden states"), "{wrong}");
     }
     let head_bytes = std::fs::read(&head).unwrap();
-    let cut = opened(&good, json!({ "head": write("cut.safetensors", &head_bytes[..head_bytes.len() - 7]) }));
+    let cut = opened(
+        &good,
+        json!({ "head": write("cut.safetensors", &head_bytes[..head_bytes.len() - 7]) }),
+    );
     assert!(cut.contains("cut.safetensors"), "{cut}");
     let gone = opened(&good, json!({ "head": models.path().join("gone.safetensors") }));
     assert!(gone.contains("gone.safetensors"), "{gone}");

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tribunal_api::registry::NoGenerators;
 use tribunal_api::{
-    Answer, Completion, Generator, Prompt, Question, Registry, RewardSource, SettingsError, SourceError, Turn,
+    Answer, Completion, Generator, Prompt, Question, Registry, RewardSource, SettingsError,
+    SourceError, Turn,
 };
 use tribunal_models::import::{ImportOptions, Labels, WeightType, import};
 use tribunal_models::tiny::{TinyFamily, TinyKind, make_tiny};
@@ -31,7 +32,8 @@ impl Models {
         let folder = self.path().join(format!("{name}.hf"));
         make_tiny(family, kind, 7, &folder).unwrap();
         let labels = (kind == TinyKind::Labels).then(|| Labels::Weights(vec![0.5, 0.25, -1.0]));
-        let options = ImportOptions { name: Some(name.clone()), weights, labels, ..ImportOptions::default() };
+        let options =
+            ImportOptions { name: Some(name.clone()), weights, labels, ..ImportOptions::default() };
         import(&folder, self.path(), &options, &mut |_| {}).unwrap();
         self.path().join(format!("{name}.gguf"))
     }
@@ -81,7 +83,11 @@ pub fn generate(generator: &dyn Generator, prompt: &Prompt) -> Result<Completion
 }
 
 /// Does something for each input on so many threads; results in the order of the inputs.
-pub fn side_by_side<I: Sync, O: Send>(threads: usize, inputs: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+pub fn side_by_side<I: Sync, O: Send>(
+    threads: usize,
+    inputs: &[I],
+    work: impl Fn(&I) -> O + Sync,
+) -> Vec<O> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let done: Vec<Mutex<Option<O>>> = inputs.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
@@ -113,8 +119,10 @@ pub fn question(seed: u64, words: usize) -> Question {
 }
 
 pub fn text(random: &mut Random, words: usize) -> String {
-    const WORDS: [&str; 12] =
-        ["the", "answer", "is", "12", "Yes", "no", "naïve", "日本", "🙂", "however,", "\n\n", "[[A]]"];
+    const WORDS: [&str; 12] = [
+        "the", "answer", "is", "12", "Yes", "no", "naïve", "日本", "🙂", "however,", "\n\n",
+        "[[A]]",
+    ];
     let mut text = String::new();
     for _ in 0..words.max(1) {
         text.push_str(WORDS[random.below(WORDS.len())]);

@@ -5,7 +5,9 @@ use tribunal_api::{Prompt, Question, RewardSource, Sampling, Turn};
 use tribunal_models::import::WeightType;
 use tribunal_models::tiny::{FAMILIES, TinyFamily, TinyKind};
 
-use crate::common::{Models, Random, generate, generator, number, question, score, side_by_side, source, text};
+use crate::common::{
+    Models, Random, generate, generator, number, question, score, side_by_side, source, text,
+};
 
 /// Bits of every question's score, each asked with nothing read before it.
 fn alone(source: &dyn RewardSource, questions: &[Question]) -> Vec<u64> {
@@ -48,7 +50,12 @@ fn classifier_scores_are_bit_equal_in_200_compositions() {
 fn classifier_scores_of_every_family_and_weight_type_are_bit_equal() {
     let models = Models::new();
     for family in FAMILIES {
-        compositions("llama.classifier", &models.tiny(family, TinyKind::Classifier, WeightType::F16), 12, 25);
+        compositions(
+            "llama.classifier",
+            &models.tiny(family, TinyKind::Classifier, WeightType::F16),
+            12,
+            25,
+        );
     }
     for weights in [WeightType::Q8_0, WeightType::Q4_0] {
         let model = models.tiny(TinyFamily::Llama, TinyKind::Gated, weights);
@@ -106,7 +113,11 @@ fn samples_are_the_same_for_any_slots_and_order() {
             }
         }
         let all = expected.unwrap();
-        assert!(all.iter().flatten().any(|text| text.text != all[0][0].text), "{family:?}: {:?}", all[0]);
+        assert!(
+            all.iter().flatten().any(|text| text.text != all[0][0].text),
+            "{family:?}: {:?}",
+            all[0]
+        );
     }
 }
 
@@ -134,11 +145,15 @@ fn probabilities_of_labels_are_bit_equal_for_any_company() {
             bits(prompt)
         })
         .collect();
-    assert!(alone[0].iter().any(|(text, _)| text == "A") && alone[0].iter().any(|(text, _)| text == "B"));
+    assert!(
+        alone[0].iter().any(|(text, _)| text == "A")
+            && alone[0].iter().any(|(text, _)| text == "B")
+    );
     for composition in 0..50 {
         let mut places: Vec<usize> = (0..prompts.len()).collect();
         Random(composition).shuffle(&mut places);
-        let got = side_by_side(1 + composition as usize % 9, &places, |place| bits(&prompts[*place]));
+        let got =
+            side_by_side(1 + composition as usize % 9, &places, |place| bits(&prompts[*place]));
         for (place, got) in places.into_iter().zip(got) {
             assert_eq!(got, alone[place]);
         }

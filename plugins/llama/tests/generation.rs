@@ -29,8 +29,10 @@ fn a_choice_is_kept_to_by_every_sample() {
     let models = Models::new();
     let generator = generator(&model(&models), json!({ "slots": 4 }));
     let choices = ["[[A]]".to_owned(), "[[B]]".to_owned(), "[[C]] tie \"日本\"".to_owned()];
-    let prompt =
-        Prompt { grammar: Some(Grammar::OneOf(choices.to_vec())), ..asked("Which?", 40, short(64)) };
+    let prompt = Prompt {
+        grammar: Some(Grammar::OneOf(choices.to_vec())),
+        ..asked("Which?", 40, short(64))
+    };
     let completion = generate(&*generator, &prompt).unwrap();
     for text in &completion.texts {
         assert!(choices.contains(&text.text), "{text:?}");
@@ -54,7 +56,8 @@ fn json_follows_its_schema() {
         "required": ["winner", "score"],
         "additionalProperties": false,
     });
-    let prompt = Prompt { grammar: Some(Grammar::JsonSchema(schema)), ..asked("Judge.", 20, short(200)) };
+    let prompt =
+        Prompt { grammar: Some(Grammar::JsonSchema(schema)), ..asked("Judge.", 20, short(200)) };
     let mut whole = 0;
     for text in generate(&*generator, &prompt).unwrap().texts {
         if text.finish == Finish::Length {
@@ -81,9 +84,15 @@ fn a_grammar_is_followed_and_a_wrong_one_is_refused() {
     for text in generate(&*generator, &good).unwrap().texts {
         assert!(["Yes.", "No."].contains(&&*text.text), "{text:?}");
     }
-    for wrong in
-        ["", "root ::= (", "root ::= nowhere", "other ::= \"a\"", "root ::= root \"a\" | \"a\"", "root ::= \"\\u00\"", "\0"]
-    {
+    for wrong in [
+        "",
+        "root ::= (",
+        "root ::= nowhere",
+        "other ::= \"a\"",
+        "root ::= root \"a\" | \"a\"",
+        "root ::= \"\\u00\"",
+        "\0",
+    ] {
         let error = generate(&*generator, &with(wrong)).unwrap_err();
         assert!(matches!(error, SourceError::Rejected { .. }), "{wrong:?}: {error}");
     }
@@ -122,11 +131,13 @@ fn a_last_turn_of_the_assistant_is_continued() {
     let plain = Prompt { labels, ..asked("Which is better?", 1, short(1)) };
     let mut continued = plain.clone();
     continued.turns.push(Turn::assistant("[["));
-    let inspect = |generator: &dyn Generator, prompt| block_on(generator.inspect(prompt)).unwrap().unwrap();
+    let inspect =
+        |generator: &dyn Generator, prompt| block_on(generator.inspect(prompt)).unwrap().unwrap();
     let seen = inspect(&*generator, &continued);
     assert!(seen.rendered.ends_with("assistant\n[["), "{:?}", seen.rendered);
     assert_eq!(seen, inspect(&*begun, &plain));
-    let (one, other) = (generate(&*generator, &continued).unwrap(), generate(&*begun, &plain).unwrap());
+    let (one, other) =
+        (generate(&*generator, &continued).unwrap(), generate(&*begun, &plain).unwrap());
     assert_eq!(one.texts[0].tokens, other.texts[0].tokens);
     assert_eq!(other.texts[0].text, format!("[[{}", one.texts[0].text));
     assert_ne!(generate(&*generator, &plain).unwrap().texts[0].tokens, one.texts[0].tokens);
@@ -141,7 +152,8 @@ fn a_shape_goes_on_from_what_a_reply_begins_with() {
     let models = Models::new();
     let begun = generator_with_start(&models, "<think>\n\n</think>\n\n[[");
     let choices = vec!["[[A]]".to_owned(), "[[B]]".to_owned()];
-    let prompt = Prompt { grammar: Some(Grammar::OneOf(choices.clone())), ..asked("Which?", 6, short(20)) };
+    let prompt =
+        Prompt { grammar: Some(Grammar::OneOf(choices.clone())), ..asked("Which?", 6, short(20)) };
     for text in generate(&*begun, &prompt).unwrap().texts {
         assert!(choices.contains(&text.text), "{text:?}");
         assert_eq!(text.reasoning.as_deref(), Some(""));
@@ -150,8 +162,11 @@ fn a_shape_goes_on_from_what_a_reply_begins_with() {
     for text in generate(&*begun, &Prompt { grammar, ..prompt.clone() }).unwrap().texts {
         assert!(choices.contains(&text.text), "{text:?}");
     }
-    for grammar in [Grammar::OneOf(vec!["Yes".to_owned()]), Grammar::Gbnf("root ::= \"Yes\"".to_owned())] {
-        let error = generate(&*begun, &Prompt { grammar: Some(grammar), ..prompt.clone() }).unwrap_err();
+    for grammar in
+        [Grammar::OneOf(vec!["Yes".to_owned()]), Grammar::Gbnf("root ::= \"Yes\"".to_owned())]
+    {
+        let error =
+            generate(&*begun, &Prompt { grammar: Some(grammar), ..prompt.clone() }).unwrap_err();
         assert!(error.to_string().contains("reply-start"), "{error}");
     }
 }
@@ -162,7 +177,10 @@ fn reasoning_has_a_budget() {
     let budget = json!({ "reply-start": "<think>", "thinking": { "budget": 5 } });
     let generator = generator(&model(&models), budget);
     let text = generate(&*generator, &asked("Think.", 1, short(60))).unwrap().texts.remove(0);
-    assert!(text.reasoning.is_some() && text.whole.as_ref().unwrap().contains("\n</think>\n\n"), "{text:?}");
+    assert!(
+        text.reasoning.is_some() && text.whole.as_ref().unwrap().contains("\n</think>\n\n"),
+        "{text:?}"
+    );
     assert!(!text.text.is_empty(), "{text:?}");
 }
 
@@ -173,7 +191,10 @@ fn a_prompt_that_does_not_fit_is_too_long_or_is_cut() {
     let long = asked(&"word ".repeat(400), 1, short(16));
     let whole = generator(&path, json!({ "context": 128 }));
     let error = generate(&*whole, &long).unwrap_err();
-    assert!(matches!(&error, SourceError::Rejected { message } if message.starts_with("too long: ")), "{error}");
+    assert!(
+        matches!(&error, SourceError::Rejected { message } if message.starts_with("too long: ")),
+        "{error}"
+    );
     for side in ["left", "right"] {
         let cut = generator(&path, json!({ "context": 128, "truncation": side }));
         let completion = generate(&*cut, &long).unwrap();

@@ -69,7 +69,10 @@ fn tiny_models_of_every_family_score_as_in_transformers() {
             let answer = score(&*causal, question).unwrap();
             let wanted = golden["causal"][place]["sum"].as_f64().unwrap();
             close(number(&answer), wanted, wanted.abs() * most, &what);
-            assert_eq!(answer.parts["reply-tokens"][0], golden["causal"][place]["tokens"].as_f64().unwrap());
+            assert_eq!(
+                answer.parts["reply-tokens"][0],
+                golden["causal"][place]["tokens"].as_f64().unwrap()
+            );
         }
     }
 }
@@ -132,7 +135,8 @@ fn rmb(folder: &Path, id: &str) -> std::collections::HashMap<String, Value> {
     json_files(folder, &mut files);
     let mut items = std::collections::HashMap::new();
     for file in files {
-        let all: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let all: Vec<Value> =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
         items.extend(all.into_iter().map(|item| (text_of(&item[id]), item)));
     }
     items
@@ -149,7 +153,11 @@ fn trained_reward_models_give_their_reference_scores() {
     let lists = rmb(&folder.join("rmb/BoN_set"), "bon_uid");
     let models = Models::new();
     for name in ["tiny-qwen2-rm", "tiny-llama-rm"] {
-        let source = source("llama.classifier", &import_trained(&folder, &models, name), json!({ "context": 16384 }));
+        let source = source(
+            "llama.classifier",
+            &import_trained(&folder, &models, name),
+            json!({ "context": 16384 }),
+        );
         let mut rows = lines(&folder.join("models").join(name).join("reference.jsonl"));
         // The others, up to 7,375 tokens, are left to `make test-parity`.
         rows.retain(|row| row["n_tokens"].as_u64().unwrap() <= 400);
@@ -165,7 +173,8 @@ fn trained_reward_models_give_their_reference_scores() {
                 _ => &item[candidate],
             };
             let turns = item["conversation_input"].as_array().unwrap().iter();
-            let turns: Vec<Turn> = turns.map(|one| turn(&json!([one["role"], one["content"]]))).collect();
+            let turns: Vec<Turn> =
+                turns.map(|one| turn(&json!([one["role"], one["content"]]))).collect();
             let reply: Arc<str> = answer["answer"].as_str().unwrap().into();
             let question = Question::new(turns, vec![reply]);
             let tokens = block_on(source.inspect(&question)).unwrap().unwrap().tokens;

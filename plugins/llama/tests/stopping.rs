@@ -25,7 +25,8 @@ fn begin_and_leave<T>(future: impl Future<Output = T>, after: Duration) {
     let mut future = Box::pin(future);
     assert!(pin!(future.as_mut()).poll(&mut Context::from_waker(&waker)).is_pending());
     std::thread::sleep(after);
-    let done = matches!(pin!(future.as_mut()).poll(&mut Context::from_waker(&waker)), Poll::Ready(_));
+    let done =
+        matches!(pin!(future.as_mut()).poll(&mut Context::from_waker(&waker)), Poll::Ready(_));
     assert!(!done, "it was over before it could be left");
 }
 
@@ -73,7 +74,8 @@ fn samples_that_are_left_are_given_up() {
     let short = Prompt { seeds: vec![5], grammar: None, ..endless(0) };
     let short = Prompt { sampling: Sampling { max_tokens: 4, ..short.sampling.clone() }, ..short };
     let before = generate(&*generator, &short).unwrap();
-    let whole = seconds(|| assert_eq!(generate(&*generator, &endless(100)).unwrap().texts.len(), 8));
+    let whole =
+        seconds(|| assert_eq!(generate(&*generator, &endless(100)).unwrap().texts.len(), 8));
     let batch = [endless(200)];
     begin_and_leave(generator.generate(&batch), Duration::from_secs_f64(whole * 0.2));
     let next = seconds(|| assert_eq!(generate(&*generator, &short).unwrap(), before));

@@ -72,7 +72,9 @@ impl Constraint {
                 let mut all = super::sample::candidates(logits);
                 sampler.apply(&mut all);
                 for one in &all.data {
-                    if let Some(logit) = usize::try_from(one.id().0).ok().and_then(|at| logits.get_mut(at)) {
+                    if let Some(logit) =
+                        usize::try_from(one.id().0).ok().and_then(|at| logits.get_mut(at))
+                    {
                         *logit = one.logit();
                     }
                 }
@@ -107,7 +109,9 @@ impl Constraint {
         match self {
             Constraint::Guided(matcher) => {
                 // A token that was allowed is consumed; one that was not ends the shape.
-                matcher.is_stopped() || matcher.consume_token(token).is_err() || matcher.is_stopped()
+                matcher.is_stopped()
+                    || matcher.consume_token(token).is_err()
+                    || matcher.is_stopped()
             }
             Constraint::Gbnf(sampler) => {
                 sampler.accept(crate::ffi::token(token));

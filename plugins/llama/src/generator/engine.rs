@@ -182,14 +182,10 @@ impl Computing {
         }
     }
 
-    fn accept(
-        &mut self,
-        prompt: Prompt,
-        promise: Promise<Result<Completion, SourceError>>,
-    ) {
-        let fitting = self
-            .encode(&prompt)
-            .and_then(|(rendered, tokens)| Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?)));
+    fn accept(&mut self, prompt: Prompt, promise: Promise<Result<Completion, SourceError>>) {
+        let fitting = self.encode(&prompt).and_then(|(rendered, tokens)| {
+            Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?))
+        });
         let (rendered, tokens) = match fitting {
             Ok(fitting) => fitting,
             Err(error) => return promise.keep(Err(error)),
@@ -274,7 +270,8 @@ impl Computing {
         self.tasks.insert(id, task);
         for (place, seed) in prompt.seeds.iter().enumerate() {
             let constraint = prompt.grammar.as_ref();
-            let constraint = constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
+            let constraint =
+                constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
             let constraint = match constraint.transpose() {
                 Ok(constraint) => constraint,
                 Err(error) => return self.fail(id, error),
@@ -283,7 +280,8 @@ impl Computing {
             let mut writing = Writing::new(terms.clone(), drawing, constraint);
             let begun = self.dialogues.bare(self.context.model(), writing.begun());
             if !writing.fits(&begun) {
-                let message = "`reply-start` does not fit the shape that the reply must have".to_owned();
+                let message =
+                    "`reply-start` does not fit the shape that the reply must have".to_owned();
                 return self.fail(id, SourceError::Rejected { message });
             }
             self.go_on(Sample { task: id, place, writing, next: 0 }, tokens.len(), &logits, None);
