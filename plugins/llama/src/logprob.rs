@@ -29,7 +29,7 @@ pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
 ///
 /// Cut into a power of two and a rest within half a logarithm of two, of which a polynomial of degree 6 (Taylor's) gives the
 /// exponential.
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// Added and taken off, it rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.max(-87.0);
