@@ -82,6 +82,8 @@ pub(crate) struct Computing {
     waiting: Waiting<Pending>,
     /// Tokens by their bytes, made when labels are first asked for.
     by_piece: Option<HashMap<Vec<u8>, u32>>,
+    /// Those of one row, kept for their memory.
+    logits: Vec<f32>,
     abort: Abort,
 }
 
@@ -125,6 +127,7 @@ impl Computing {
             next_task: 0,
             waiting: Waiting::default(),
             by_piece: None,
+            logits: Vec::new(),
             abort,
         })
     }
@@ -444,8 +447,11 @@ impl Computing {
         }
         for (row, Row { sequence, .. }) in rows.into_iter().enumerate() {
             if let Some(Slot { sample, at }) = self.slots[sequence].take() {
-                let logits = self.context.logits(row)?.to_vec();
+                let mut logits = std::mem::take(&mut self.logits);
+                logits.clear();
+                logits.extend_from_slice(self.context.logits(row)?);
                 self.go_on(sample, at + 1, &logits, Some(sequence));
+                self.logits = logits;
             }
         }
         Ok(())

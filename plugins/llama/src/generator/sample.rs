@@ -59,19 +59,43 @@ impl Seeded {
         if self.top_p < 1.0 {
             cut(&mut self.weights, self.top_p);
         }
-        let total: f64 = self.weights.iter().copied().map(f64::from).sum();
+        let blocks = self.weights.chunks(BLOCK).map(sum).collect::<Vec<f64>>();
+        let total: f64 = blocks.iter().sum();
         // 53 bits, from 0 to just below 1.
         let unit = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
         let mut left = unit * total;
-        for (token, weight) in self.weights.iter().enumerate() {
-            left -= f64::from(*weight);
-            if left < 0.0 {
-                return token;
+        for (block, weights) in blocks.into_iter().zip(self.weights.chunks(BLOCK).enumerate()) {
+            if left >= block {
+                left -= block;
+                continue;
             }
+            let (place, weights) = weights;
+            for (token, weight) in weights.iter().enumerate() {
+                left -= f64::from(*weight);
+                if left < 0.0 {
+                    return place * BLOCK + token;
+                }
+            }
+            // The sum of a block is rounded in another order than this one.
+            left = 0.0;
         }
-        // Rounding: the sum from the front is the same, so this is not reached.
         best
     }
+}
+
+/// Weights that are summed together, so that most need not be looked at twice.
+const BLOCK: usize = 512;
+
+fn sum(weights: &[f32]) -> f64 {
+    let mut sums = [0.0_f64; 8];
+    let chunks = weights.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().copied().map(f64::from).sum();
+    for chunk in chunks {
+        for (sum, weight) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(*weight);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// Weights of one class share sign, exponent and seven bits of their fraction.
