@@ -123,6 +123,8 @@ fn put_all(first: u64, cases: u64) {
     let mut spec = Spec::new(Origin::Library(library));
     spec.isolate = true;
     spec.restarts = u32::MAX;
+    // It would start a debugger at its end, where there is one.
+    spec.env.insert("GGML_NO_BACKTRACE".to_owned(), "1".to_owned());
     // A damaged number may ask for any memory: that is the child's end and not the machine's.
     let script = "ulimit -v 6000000; exec \"$0\" __plugin-host \"$@\"";
     spec.host =
@@ -174,7 +176,11 @@ fn put_all(first: u64, cases: u64) {
             Err(_) => End::Refused,
         };
         if matches!(end, End::Ended | End::Late) {
-            println!("case {case}: {}", put.unwrap_err());
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("damaged-{case}.gguf"));
+            fs::copy(&model, &kept).unwrap();
+            let head = kept.with_file_name(format!("damaged-{case}.head.safetensors"));
+            fs::copy(&head_path, head).unwrap();
+            println!("case {case}: {}\nits file is kept: {}", put.unwrap_err(), kept.display());
         }
         counts[end as usize] += 1;
     }

@@ -76,7 +76,7 @@ fn a_long_run_killed_at_random_moments_ends_in_the_same_summary() {
     let Some(data) = shared_data() else { return };
     let program = Program::new();
     let suite =
-        format!("[suite.rmb]\nkind = \"rmb\"\npath = {:?}\nsample = 96\n", data.join("rmb"));
+        format!("[suite.rmb]\nkind = \"rmb\"\npath = {:?}\nsample = 33\n", data.join("rmb"));
     let Some(recipe) = recipe(&program, "long.toml", "", "pairwise", &suite) else { return };
     let whole: Whole = undisturbed(&program, &recipe, ANYWAY);
     let while_storing = kill_and_resume(&program, &recipe, ANYWAY, &whole, 20);
