@@ -152,7 +152,7 @@ pub fn kill_and_resume(
             // Mostly a moment at which this process has stored so many bytes, else any moment of a whole run and after it.
             let moment = Duration::from_micros(moments.next(whole_run * 3 / 2));
             let mark = before + 40 + moments.next(whole.bytes / kills.clamp(3, 8) as u64);
-            let by_bytes = killed % 4 != 0;
+            let by_bytes = killed % 4 != 3;
             let started = Instant::now();
             let mut child = start(program, &next());
             let ended = loop {

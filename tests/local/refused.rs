@@ -142,3 +142,17 @@ fn a_file_that_is_no_sound_model_is_named_and_costs_nothing_that_is_stored() {
     started(&program, &["resume", "out"]).with_code(0);
     assert!(rows(&program).len() > stored.len());
 }
+
+#[test]
+#[ignore = "llama.cpp ends the process: GGML_ASSERT(id_to_token.size() == token_to_id.size())"]
+fn a_vocabulary_that_holds_a_token_twice_ends_no_run() {
+    let program = Program::new();
+    if recipe(&program, "").is_none() {
+        return;
+    }
+    let files = Files::new(&program);
+    // Texts stand behind their length.
+    fs::write(&files.model, files.renamed("\x01\0\0\0\0\0\0\0B", "\x01\0\0\0\0\0\0\0A")).unwrap();
+    let ran = started(&program, &["run", "recipe.toml", "-o", "out"]).with_code(6);
+    assert!(ran.err().contains("model/model.gguf"), "{}", ran.err());
+}

@@ -56,13 +56,13 @@ fn assert_all_answer(program: &Program, out: &Path) {
 fn a_killed_run_and_an_isolated_one_end_in_the_same_summary() {
     let program = Program::new();
     let prompt = short_prompt(&program);
-    let Some(here) = recipe(&program, "here.toml", "", prompt, &suite(3)) else { return };
+    let Some(here) = recipe(&program, "here.toml", "", prompt, &suite(2)) else { return };
     let whole = undisturbed(&program, &here, ANYWAY);
     assert_all_answer(&program, &program.folder().join("whole"));
     let while_storing = kill_and_resume(&program, &here, ANYWAY, &whole, 3);
     assert!(while_storing > 0, "no kill hit the asking");
     let keys = "isolate = true\n";
-    let isolated = recipe(&program, "isolated.toml", keys, prompt, &suite(3)).unwrap();
+    let isolated = recipe(&program, "isolated.toml", keys, prompt, &suite(2)).unwrap();
     let args = ["run", isolated.to_str().unwrap(), "-q", "-o", "isolated"];
     program.run([&args[..], ANYWAY].concat()).with_code(0);
     let summary = fs::read(program.folder().join("isolated/summary.json")).unwrap();
