@@ -58,20 +58,28 @@ fn stored_bytes(folder: &Path) -> u64 {
     entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum()
 }
 
-/// The summary of a run that nothing disturbed, and how many trials it holds.
-fn undisturbed(program: &Program, recipe: &Path) -> (Vec<u8>, usize) {
-    let out = program.folder().join("whole");
-    let recipe = recipe.to_str().unwrap();
-    program.run(["run", recipe, "-q", "-o", out.to_str().unwrap()]).with_code(0);
-    let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
-    assert_eq!(trials.repeated, 0);
-    (fs::read(out.join("summary.json")).unwrap(), trials.units.len())
+/// A run that nothing disturbed, which others are held against.
+pub struct Whole {
+    /// Its summary, as stored.
+    pub summary: Vec<u8>,
+    /// How many trials it holds.
+    pub trials: usize,
+    /// The length of the stored trials.
+    bytes: u64,
+    took: Duration,
 }
 
-/// The same run once more, to be timed.
-fn undisturbed_again(program: &Program, recipe: &Path) {
-    let out = program.folder().join("timed");
-    program.run(["run", recipe.to_str().unwrap(), "-q", "-o", out.to_str().unwrap()]).with_code(0);
+/// Runs a recipe into the folder `whole`; `more` are further arguments.
+pub fn undisturbed(program: &Program, recipe: &Path, more: &[&str]) -> Whole {
+    let out = program.folder().join("whole");
+    let args = ["run", recipe.to_str().unwrap(), "-q", "-o", out.to_str().unwrap()];
+    let started = Instant::now();
+    program.run([&args[..], more].concat()).with_code(0);
+    let took = started.elapsed();
+    let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
+    assert_eq!(trials.repeated, 0);
+    let summary = fs::read(out.join("summary.json")).unwrap();
+    Whole { summary, trials: trials.units.len(), bytes: stored_bytes(&out), took }
 }
 
 /// A small generator of moments, so that a failure can be repeated.
@@ -114,49 +122,53 @@ fields = { id = "id", prompt = "q", candidates = "c", best = "b" }
     )
 }
 
-#[test]
-fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
-    let program = Program::new();
-    let recipe = long_recipe(&program);
-    let (summary, count) = undisturbed(&program, &recipe);
-    let total = stored_bytes(&program.folder().join("whole"));
-    let started = Instant::now();
-    undisturbed_again(&program, &recipe);
-    let whole_run = u64::try_from(started.elapsed().as_micros()).unwrap();
+/// Kills a recipe's run at random moments and resumes it each time, in as many runs as it takes: each of them ends as the undisturbed one
+/// did. Gives back how many kills came after new trials were stored.
+pub fn kill_and_resume(
+    program: &Program,
+    recipe: &Path,
+    more: &[&str],
+    whole: &Whole,
+    kills: usize,
+) -> usize {
+    let whole_run = u64::try_from(whole.took.as_micros()).unwrap();
     let mut moments = Moments(1);
     let (mut round, mut killed, mut while_storing) = (0, 0, 0);
-    while killed < kills() {
+    while killed < kills {
         round += 1;
-        assert!(round < 40 * kills(), "the run is over too soon to be killed");
+        assert!(round < 40 * kills, "the run is over too soon to be killed");
         let out = program.folder().join(format!("killed-{round}"));
-        let out_text = out.to_str().unwrap().to_owned();
-        let mut first = true;
+        let out_text = out.to_str().unwrap();
+        let next = || {
+            // A process that ended before its plan was written left nothing to resume.
+            let args = match out.join("plan.json").exists() {
+                true => vec!["resume", out_text, "-q"],
+                false => vec!["run", recipe.to_str().unwrap(), "-q", "-o", out_text],
+            };
+            [&args[..], more].concat()
+        };
         loop {
             let before = stored_bytes(&out);
-            let args = if first {
-                vec!["run", recipe.to_str().unwrap(), "-q", "-o", &out_text]
-            } else {
-                vec!["resume", &out_text, "-q"]
-            };
             // Mostly a moment at which this process has stored so many bytes, else any moment of a whole run and after it.
             let moment = Duration::from_micros(moments.next(whole_run * 3 / 2));
-            let mark = before + 40 + moments.next(total / 8);
-            let by_bytes = killed % 4 != 0;
+            let mark = before + 40 + moments.next(whole.bytes / kills.clamp(3, 8) as u64);
+            let by_bytes = killed % 4 != 3;
             let started = Instant::now();
-            let mut child = start(&program, &args);
+            let mut child = start(program, &next());
             let ended = loop {
                 if child.try_wait().unwrap().is_some() {
                     break true;
                 }
                 // When everything is stored the run may end, and another one is begun.
                 let now = match by_bytes {
-                    _ if before >= total => false,
+                    _ if before >= whole.bytes => false,
                     true => stored_bytes(&out) >= mark,
                     false => started.elapsed() >= moment,
                 };
                 if now {
                     break false;
                 }
+                std::thread::sleep(whole.took / 5000);
             };
             if ended {
                 break;
@@ -165,28 +177,31 @@ fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
             child.wait().unwrap();
             killed += 1;
             while_storing += usize::from(stored_bytes(&out) > before + 40);
-            // A process that ended before its plan was written left nothing to resume.
-            first = !out.join("plan.json").exists();
-            if killed >= kills() {
-                let last = if first {
-                    vec!["run", recipe.to_str().unwrap(), "-q", "-o", &out_text]
-                } else {
-                    vec!["resume", &out_text, "-q"]
-                };
-                program.run(last).with_code(0);
+            if killed >= kills {
+                program.run(next()).with_code(0);
                 break;
             }
         }
         let trials = read_trials(&RunFolder::open(&out).unwrap()).unwrap();
         assert_eq!(trials.repeated, 0, "a trial is stored twice in {out_text}");
-        assert_eq!(trials.units.len(), count, "a trial is lost in {out_text}");
-        assert!(fs::read(out.join("summary.json")).unwrap() == summary, "{out_text} differs");
+        assert_eq!(trials.units.len(), whole.trials, "a trial is lost in {out_text}");
+        assert!(fs::read(out.join("summary.json")).unwrap() == whole.summary, "{out_text} differs");
     }
     println!(
-        "{killed} kills, {while_storing} of them after new trials were stored, over {round} runs of {count} trials: \
-         none lost, none stored twice, equal summaries"
+        "{killed} kills, {while_storing} of them after new trials were stored, over {round} runs of {} trials: \
+         none lost, none stored twice, equal summaries",
+        whole.trials
     );
-    assert!(2 * while_storing > killed, "too few kills hit the asking");
+    while_storing
+}
+
+#[test]
+fn a_run_killed_at_random_moments_ends_in_the_same_summary() {
+    let program = Program::new();
+    let recipe = long_recipe(&program);
+    let whole = undisturbed(&program, &recipe, &[]);
+    let while_storing = kill_and_resume(&program, &recipe, &[], &whole, kills());
+    assert!(2 * while_storing > kills(), "too few kills hit the asking");
 }
 
 #[test]
@@ -229,7 +244,7 @@ fn a_segment_cut_at_any_byte_is_read_up_to_its_last_whole_line() {
 fn a_damaged_line_is_skipped_reported_and_asked_again() {
     let program = Program::new();
     let recipe = program.write("kill.toml", &recipe());
-    let (summary, count) = undisturbed(&program, &recipe);
+    let Whole { summary, trials: count, .. } = undisturbed(&program, &recipe, &[]);
     let out = program.folder().join("whole");
     let segment = segments(&out).pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
@@ -249,7 +264,7 @@ fn a_damaged_line_is_skipped_reported_and_asked_again() {
 fn two_processes_with_different_shards_fill_one_folder() {
     let program = Program::new();
     let recipe = program.write("kill.toml", &recipe());
-    let (summary, count) = undisturbed(&program, &recipe);
+    let Whole { summary, trials: count, .. } = undisturbed(&program, &recipe, &[]);
     let out = program.folder().join("shared");
     let out_text = out.to_str().unwrap();
     let recipe = recipe.to_str().unwrap();
@@ -269,7 +284,7 @@ fn two_processes_with_different_shards_fill_one_folder() {
 fn a_run_folder_that_was_changed_by_hand_is_refused_and_nothing_panics() {
     let program = Program::new();
     let recipe = program.write("kill.toml", &recipe());
-    undisturbed(&program, &recipe);
+    undisturbed(&program, &recipe, &[]);
     let out = program.folder().join("whole");
     let items = fs::read_to_string(out.join("items.jsonl")).unwrap();
     let plan = fs::read_to_string(out.join("plan.json")).unwrap();
@@ -302,7 +317,7 @@ fn a_run_folder_that_was_changed_by_hand_is_refused_and_nothing_panics() {
 fn the_same_recipe_and_seed_give_the_same_bytes_at_any_concurrency() {
     let program = Program::new();
     let recipe = program.write("kill.toml", &recipe());
-    let (summary, _) = undisturbed(&program, &recipe);
+    let Whole { summary, .. } = undisturbed(&program, &recipe, &[]);
     let export = |out: &str, rows: &str| {
         program.run(["export", out, "--rows", rows, "--to", "jsonl"]).with_code(0).0.stdout
     };
@@ -331,7 +346,7 @@ fn the_same_recipe_and_seed_give_the_same_bytes_at_any_concurrency() {
 fn a_full_disk_stops_the_run_with_a_message_and_it_can_go_on() {
     let program = Program::new();
     let recipe = program.write("kill.toml", &recipe());
-    let (summary, _) = undisturbed(&program, &recipe);
+    let Whole { summary, .. } = undisturbed(&program, &recipe, &[]);
     let out = program.folder().join("full");
     let out_text = out.to_str().unwrap();
     // A file-size limit makes writes fail as a full disk does; the shell's unit is 1,024 bytes.
