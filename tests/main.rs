@@ -10,6 +10,7 @@ mod composed;
 mod estimates;
 mod example_recipes;
 mod kill;
+mod model_command;
 mod order_bias;
 mod plugin_command;
 mod plugin_runs;

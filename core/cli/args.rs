@@ -1,5 +1,6 @@
 //! The command line: verbs first, every one with an example.
 
+mod model;
 mod plugin;
 
 use std::path::PathBuf;
@@ -7,6 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use model::{
+    HeadChoices, ModelArgs, ModelCommand, ModelImportArgs, ModelInfoArgs, ModelMakeTinyArgs,
+};
 pub use plugin::{
     Language, PluginArgs, PluginCheckArgs, PluginCommand, PluginInfoArgs, PluginNewArgs,
 };
@@ -58,6 +62,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Write, look at and check plugins: sources, generators and suites of your own
     Plugin(PluginArgs),
+    /// Convert, look at and make model files for this machine
+    Model(ModelArgs),
     /// Write a commented recipe that runs
     #[command(after_help = "Example:\n  tribunal init first.toml && tribunal run first.toml")]
     Init(InitArgs),

@@ -3,6 +3,7 @@
 pub mod export;
 pub mod init;
 pub mod list;
+pub mod model;
 pub mod plan;
 pub mod plugin;
 pub mod report;

@@ -65,6 +65,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => commands::show::show(&args, &mut Kinds::with_folders()),
         Command::Export(args) => commands::export::export(&args),
         Command::Plugin(args) => commands::plugin::plugin(&args.command),
+        Command::Model(args) => commands::model::model(&args.command),
         Command::Init(args) => commands::init::init(&args),
         Command::Completions { shell } => commands::completions(shell),
     }

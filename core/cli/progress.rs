@@ -1,5 +1,7 @@
 //! Telling a person how a run goes: bars on a terminal, a line an interval otherwise, all on standard error.
 
+mod bytes;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tribunal_engine::event::{Event, Reporter};
+
+pub use bytes::Bytes;
 
 /// How often a line is printed where there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(10);

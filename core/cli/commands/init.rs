@@ -36,7 +36,7 @@ fn write(recipe: &Path, force: bool) -> Result<PathBuf, Failure> {
     }
     let text = RECIPE
         .replace("@RECIPE@", &quoted_path(recipe))
-        .replace("@NAME@", &quoted(&name(stem)))
+        .replace("@NAME@", &quoted(&recipe_name(stem, "first")))
         .replace("@DATA@", &quoted(&format!("{folder}/pairs.jsonl")));
     put(&data, PAIRS)?;
     put(recipe, &text)?;
@@ -51,15 +51,15 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// The name that a recipe may have: letters, digits, `.`, `_` and `-`.
-fn name(stem: &str) -> String {
+/// A name that recipes and their blocks may have: letters, digits, `.`, `_` and `-`. Without a letter or digit it is `otherwise`.
+pub(super) fn recipe_name(stem: &str, otherwise: &str) -> String {
     let allowed = |one: char| one.is_ascii_alphanumeric() || matches!(one, '.' | '_' | '-');
     let name: String = stem.chars().map(|one| if allowed(one) { one } else { '-' }).collect();
-    if name.chars().any(|one| one.is_ascii_alphanumeric()) { name } else { "first".to_owned() }
+    if name.chars().any(|one| one.is_ascii_alphanumeric()) { name } else { otherwise.to_owned() }
 }
 
 /// A string of TOML; the escapes of JSON mean the same there.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

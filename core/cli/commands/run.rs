@@ -214,7 +214,8 @@ async fn listen(stop: Stop, level: Level) {
     std::process::exit(Exit::Interrupted as i32);
 }
 
-async fn interrupted() {
+/// Returns when the program is asked to end.
+pub(super) async fn interrupted() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => {

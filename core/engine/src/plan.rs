@@ -110,9 +110,7 @@ impl PlannedSource {
     /// limit and repeat.
     pub(crate) fn own_calls(&self) -> Calls {
         match self.generated() {
-            true => {
-                Calls { attempts: 1, timeout: UNHURRIED, ..self.calls.clone() }
-            }
+            true => Calls { attempts: 1, timeout: UNHURRIED, ..self.calls.clone() },
             false => self.calls.clone(),
         }
     }

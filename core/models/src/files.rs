@@ -1,5 +1,6 @@
 //! Files that appear whole or not at all, and digests of files.
 
+use std::convert::Infallible;
 use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -80,15 +81,29 @@ fn usual() -> Option<Permissions> {
 
 /// BLAKE3 of a file in hexadecimal. `seen` is told the bytes of each piece.
 pub(crate) fn digest_of(path: &Path, seen: &mut dyn FnMut(u64)) -> io::Result<String> {
+    let mut told = |bytes| {
+        seen(bytes);
+        Ok::<(), Infallible>(())
+    };
+    digest_of_or(path, &mut told).map(|Ok(digest)| digest)
+}
+
+/// The same, unless `seen` fails.
+pub(crate) fn digest_of_or<E>(
+    path: &Path,
+    seen: &mut dyn FnMut(u64) -> Result<(), E>,
+) -> io::Result<Result<String, E>> {
     let mut file = File::open(path)?;
     let mut digest = blake3::Hasher::new();
     let mut piece = vec![0; 1 << 20];
     loop {
         match file.read(&mut piece)? {
-            0 => return Ok(digest.finalize().to_hex().to_string()),
+            0 => return Ok(Ok(digest.finalize().to_hex().to_string())),
             some => {
                 digest.update(&piece[..some]);
-                seen(some as u64);
+                if let Err(error) = seen(some as u64) {
+                    return Ok(Err(error));
+                }
             }
         }
     }

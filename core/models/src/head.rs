@@ -64,6 +64,12 @@ pub enum ReadAt {
     /// That of the last token of the text.
     #[default]
     LastToken,
+    /// That of the last token which does not fill short rows of a batch. transformers reads there, so a text that ends with such a
+    /// token, because it ends replies as well, is read before it.
+    LastBeforePadding {
+        /// Id of the token that fills rows.
+        padding: u32,
+    },
     /// That of a token which is put behind the text for this purpose, unless the text ends with it.
     AppendedToken {
         /// Id of the token.
@@ -223,8 +229,19 @@ impl Head {
     /// The token that has to be put behind a text before its last state is read.
     pub fn appended_token(&self) -> Option<u32> {
         match self.description.read_at {
-            ReadAt::LastToken => None,
+            ReadAt::LastToken | ReadAt::LastBeforePadding { .. } => None,
             ReadAt::AppendedToken { id } => Some(id),
         }
+    }
+
+    /// The place in a text whose state is read, from 0; 0 for a text without tokens.
+    pub fn reading_place(&self, tokens: &[u32]) -> usize {
+        let last = match self.description.read_at {
+            ReadAt::LastToken | ReadAt::AppendedToken { .. } => tokens.len().checked_sub(1),
+            ReadAt::LastBeforePadding { padding } => {
+                tokens.iter().rposition(|token| *token != padding)
+            }
+        };
+        last.unwrap_or(0)
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! A class that ends in `ForCausalLM` has no head. Of others these are known by the names of their tensors: one linear layer (`score`,
 //! `v_head`, `value_head`, `reward_head`, `regression_head`, `score_head`, `rm_head`, `classifier`), numbered layers (`score.0`, `score.2`),
-//! and a gate (`regression_layer`, `gating.layers`, `reward_transform_matrix`). Any other needs [`ImportOptions::head`].
+//! and a gate (`regression_layer`, `gating.layers`, `reward_transform_matrix`). Any other needs [`ImportOptions::head`]. What is converted,
+//! what is refused and how a head is described stands in `docs/import.md`.
 
 mod card;
 mod config;
@@ -24,6 +25,8 @@ mod plan;
 mod rope;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +35,7 @@ pub use error::ImportError;
 
 use self::config::ModelConfig;
 use crate::Checkpoint;
-use crate::files::digest_of;
+use crate::files::digest_of_or;
 use crate::gguf::TensorType;
 use crate::head::{self, Activation, HeadDescription, PromptEnd};
 use crate::vocabulary::Vocabulary;
@@ -65,7 +68,7 @@ impl WeightType {
     }
 }
 
-/// What the folder cannot say.
+/// What the folder cannot say, and how the import is done.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
     /// Name of the files to be written, without an ending; the folder's own name when it is not given.
@@ -82,6 +85,8 @@ pub struct ImportOptions {
     pub prompt_end: Option<PromptEnd>,
     /// The whole head, for classes that are not known. Its tensors have the names of the checkpoint.
     pub head: Option<HeadDescription>,
+    /// Set by whoever wants the import to end early, from any thread. It ends with [`ImportError::Stopped`] and leaves what was there.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// How several labels become one score.
@@ -125,11 +130,36 @@ const SETTINGS: [&str; 6] = [
     "chat_template.jinja",
 ];
 
+/// The files that an import writes, by what they hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outputs {
+    /// The model.
+    pub gguf: PathBuf,
+    /// Its head, for a model that has one.
+    pub head: PathBuf,
+    /// What was done.
+    pub card: PathBuf,
+}
+
+impl Outputs {
+    /// The files that [`import`] writes when it is given the same. Nothing is read but the folder's name.
+    pub fn of(folder: &Path, out: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
+        Ok(Self::named(&name_of(folder, options)?, out))
+    }
+
+    fn named(name: &str, out: &Path) -> Self {
+        let [gguf, head, card] = ["gguf", "head.safetensors", "card.json"]
+            .map(|ending| out.join(format!("{name}.{ending}")));
+        Self { gguf, head, card }
+    }
+}
+
 /// Converts a model folder and writes `NAME.gguf`, `NAME.card.json` and, for a model with a head, `NAME.head.safetensors` into `out`.
 ///
 /// The folder holds `config.json`, `tokenizer.json` and safetensors files. Fails, and leaves what was there before, when
 /// the class is not known, when a tensor is missing, left over or of another shape than `config.json` says, and when something has no
-/// equal in llama.cpp. `progress` is called often and should return at once.
+/// equal in llama.cpp. Files of the same names are replaced, and a head that an earlier model of the name left behind is removed.
+/// `progress` is called often and should return at once.
 pub fn import(
     folder: &Path,
     out: &Path,
@@ -146,28 +176,33 @@ pub fn import(
 
     std::fs::create_dir_all(out)
         .map_err(|cause| ImportError::Write { path: out.to_owned(), cause })?;
-    let inputs = digests(folder, &checkpoint, progress)?;
+    let stop = &*options.stop;
+    let inputs = digests(folder, &checkpoint, stop, progress)?;
     let mut tensors = convert::types(&plan, options.weights);
-    let [gguf_path, head_path, card_path] = ["gguf", "head.safetensors", "card.json"]
-        .map(|ending| out.join(format!("{name}.{ending}")));
+    let paths = Outputs::named(&name, out);
     let gguf = convert::write(
-        &gguf_path,
+        &paths.gguf,
         &name,
         &config,
         &plan,
         &vocabulary,
         &tensors,
         &checkpoint,
+        stop,
         progress,
     )?;
 
     let mut outputs = Vec::new();
     if let Some(head) = &head {
-        let digest = head::write(&head_path, &checkpoint, head)?;
-        outputs.push(FileDigest::of(&head_path, digest)?);
+        let digest = head::write(&paths.head, &checkpoint, head)?;
+        outputs.push(FileDigest::of(&paths.head, digest)?);
+    } else if paths.head.is_file() {
+        // Whoever reads the model takes the head beside it for its own.
+        std::fs::remove_file(&paths.head)
+            .map_err(|cause| ImportError::Write { path: paths.head.clone(), cause })?;
     }
     let digest = gguf.place()?;
-    outputs.insert(0, FileDigest::of(&gguf_path, digest)?);
+    outputs.insert(0, FileDigest::of(&paths.gguf, digest)?);
     let mut notes = std::mem::take(&mut plan.notes);
     notes.append(&mut tensors.notes);
     let head_numbers = head.iter().flat_map(|head| head.tensors());
@@ -185,7 +220,7 @@ pub fn import(
         notes,
         &tensors,
     );
-    card.write(&card_path)?;
+    card.write(&paths.card)?;
     Ok(card)
 }
 
@@ -200,10 +235,16 @@ fn name_of(folder: &Path, options: &ImportOptions) -> Result<String, ImportError
     if plain { Ok(name) } else { Err(ImportError::Name { name }) }
 }
 
+/// Fails when someone wants the import to end.
+fn go_on(stop: &AtomicBool) -> Result<(), ImportError> {
+    if stop.load(Ordering::Relaxed) { Err(ImportError::Stopped) } else { Ok(()) }
+}
+
 /// The digests of all files that are read.
 fn digests(
     folder: &Path,
     checkpoint: &Checkpoint,
+    stop: &AtomicBool,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<FileDigest>, ImportError> {
     let mut paths: Vec<PathBuf> = SETTINGS.iter().map(|name| folder.join(name)).collect();
@@ -221,9 +262,10 @@ fn digests(
         let mut seen = |bytes| {
             done += bytes;
             progress(Progress { step: Step::Digest, name: &name, done, total });
+            go_on(stop)
         };
-        let digest = digest_of(path, &mut seen)
-            .map_err(|cause| ImportError::Read { path: path.clone(), cause })?;
+        let digest = digest_of_or(path, &mut seen)
+            .map_err(|cause| ImportError::Read { path: path.clone(), cause })??;
         digests.push(FileDigest::of(path, digest)?);
     }
     Ok(digests)

@@ -12,8 +12,8 @@
 
 use std::error::Error;
 use std::io::{BufRead, Write, stdin, stdout};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use serde::Deserialize;
@@ -36,11 +36,14 @@ enum Kind {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, settings, options @ ..] = arguments.as_slice() else {
-        return Err("usage: ask KIND SETTINGS [--no-inspection] [--at-once N] [--cost] < LINES".into());
+        return Err(
+            "usage: ask KIND SETTINGS [--no-inspection] [--at-once N] [--cost] < LINES".into()
+        );
     };
     let option = |name: &str| options.iter().any(|option| option == name);
     let wanted = options.iter().position(|option| option == "--at-once");
-    let wanted = wanted.and_then(|place| options.get(place + 1)).map(|count| count.parse::<usize>());
+    let wanted =
+        wanted.and_then(|place| options.get(place + 1)).map(|count| count.parse::<usize>());
     let wanted = wanted.transpose()?;
     let mut registry = Registry::new();
     tribunal_llama::register(&mut registry);
@@ -72,7 +75,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(line) = lines.get(place) else { return };
                     let answer = ask(&kind, line, !option("--no-inspection"));
-                    let answer = answer.unwrap_or_else(|error| json!({ "error": error.to_string() }));
+                    let answer =
+                        answer.unwrap_or_else(|error| json!({ "error": error.to_string() }));
                     // Each place is taken once.
                     let _ = answers[place].set(answer);
                 }
@@ -96,13 +100,17 @@ fn ask(kind: &Kind, line: &str, inspect: bool) -> Result<Value, Box<dyn Error>> 
             let Asked { turns, candidates } = serde_json::from_str(line)?;
             let question = Question::new(turns, candidates);
             let inspection = if inspect { block_on(source.inspect(&question))? } else { None };
-            let answers = block_on(source.score(&[question])).into_vec().into_iter().next().transpose()?;
-            Ok(json!({ "inspection": inspection, "answer": answers.and_then(|all| all.into_iter().next()) }))
+            let answers =
+                block_on(source.score(&[question])).into_vec().into_iter().next().transpose()?;
+            Ok(
+                json!({ "inspection": inspection, "answer": answers.and_then(|all| all.into_iter().next()) }),
+            )
         }
         Kind::Generator(generator) => {
             let prompt: Prompt = serde_json::from_str(line)?;
             let inspection = if inspect { block_on(generator.inspect(&prompt))? } else { None };
-            let completion = block_on(generator.generate(&[prompt])).into_iter().next().transpose()?;
+            let completion =
+                block_on(generator.generate(&[prompt])).into_iter().next().transpose()?;
             Ok(json!({ "inspection": inspection, "completion": completion }))
         }
     }

@@ -107,8 +107,7 @@ fn head_path(settings: &Settings, file: &ModelFile) -> Option<PathBuf> {
     match &settings.head {
         Some(path) => Some(path.as_path().to_owned()),
         None => {
-            let beside =
-                file.first().with_file_name(format!("{}.head.safetensors", file.name()));
+            let beside = file.first().with_file_name(format!("{}.head.safetensors", file.name()));
             beside.is_file().then_some(beside)
         }
     }
@@ -255,9 +254,9 @@ impl Computing {
             encoded.tokens.push(token);
         }
         match encoded.tokens.is_empty() {
-            true => Err(SourceError::Rejected {
-                message: "the rendered text has no tokens".to_owned(),
-            }),
+            true => {
+                Err(SourceError::Rejected { message: "the rendered text has no tokens".to_owned() })
+            }
             false => Ok(encoded),
         }
     }
@@ -300,16 +299,26 @@ impl Computing {
             false => None,
         };
         let count = encoded.tokens.len();
-        let (tokens, uncut) = match self.fit(encoded.tokens) {
+        let (mut tokens, uncut) = match self.fit(encoded.tokens) {
             Ok(fitting) => fitting,
             Err(note) => return Ok(Err(Answer::abstain(Reason::TooLong, note))),
         };
         let cut = count - tokens.len();
+        // What stands behind the token that is read changes nothing.
+        tokens.truncate(self.reading_place(&tokens) + 1);
         let prompt_end = prompt_end.map(|place| match self.truncation {
             Truncation::Left => place.saturating_sub(cut),
             _ => place.min(tokens.len() - 1),
         });
         Ok(Ok(Prepared { tokens, uncut, prompt_end }))
+    }
+
+    /// The place in a text whose state the head reads.
+    fn reading_place(&self, tokens: &[u32]) -> usize {
+        match &self.head {
+            Some(head) => head.reading_place(tokens),
+            None => tokens.len() - 1,
+        }
     }
 
     /// Where the head reads the prompt: at a pattern of tokens, or at the last token that the template writes before the answer.
@@ -324,7 +333,8 @@ impl Computing {
         };
         let found = tokens.windows(pattern.len().max(1)).rposition(|window| window == pattern);
         found.ok_or_else(|| SourceError::Rejected {
-            message: "the tokens at which the head reads the prompt do not stand in the text".to_owned(),
+            message: "the tokens at which the head reads the prompt do not stand in the text"
+                .to_owned(),
         })
     }
 
@@ -332,7 +342,7 @@ impl Computing {
         let encoded = self.encode(question)?;
         let bos = self.context.model().bos();
         let leading = |bos| encoded.tokens.iter().take_while(|token| **token == bos).count();
-        let last = encoded.tokens.len() - 1;
+        let last = self.reading_place(&encoded.tokens);
         let piece = self.context.model().piece(encoded.tokens[last], true);
         let piece = String::from_utf8_lossy(&piece).into_owned();
         Ok(Inspection {

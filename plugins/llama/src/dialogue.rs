@@ -110,16 +110,16 @@ impl Dialogues {
         };
         let bos = text_of(model.bos());
         let named = [("bos_token", bos.clone()), ("eos_token", text_of(model.eos()))];
-        let tokens: Vec<(String, String)> = named
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), text?)))
-            .collect();
+        let tokens: Vec<(String, String)> =
+            named.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?))).collect();
         let mut template = match &chosen.template {
             Some(template) => copy(template)?,
             None => {
-                let text = model.meta("tokenizer.chat_template").ok_or_else(|| SourceError::Broken {
-                    message: "the model file has no chat template; name one with `template`".to_owned(),
-                })?;
+                let text =
+                    model.meta("tokenizer.chat_template").ok_or_else(|| SourceError::Broken {
+                        message: "the model file has no chat template; name one with `template`"
+                            .to_owned(),
+                    })?;
                 ChatTemplate::from_text(&text).map_err(|error| refused(&error))?
             }
         };
@@ -145,13 +145,18 @@ impl Dialogues {
         reply: Option<&str>,
         to_continue: bool,
     ) -> Result<String, SourceError> {
-        let system = self.system_prompt.as_deref().filter(|_| {
-            turns.first().is_none_or(|turn| turn.role != tribunal_api::Role::System)
-        });
+        let system = self
+            .system_prompt
+            .as_deref()
+            .filter(|_| turns.first().is_none_or(|turn| turn.role != tribunal_api::Role::System));
         let messages: Vec<Message<'_>> = system
             .map(|content| Message { role: "system", content })
             .into_iter()
-            .chain(turns.iter().map(|turn| Message { role: turn.role.as_str(), content: &turn.content }))
+            .chain(
+                turns
+                    .iter()
+                    .map(|turn| Message { role: turn.role.as_str(), content: &turn.content }),
+            )
             .chain(reply.map(|content| Message { role: "assistant", content }))
             .collect();
         self.template

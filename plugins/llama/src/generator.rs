@@ -92,6 +92,10 @@ pub(crate) struct Settings {
     template_variables: Map<String, Value>,
     /// A system turn for dialogues that have none. Default: none.
     system_prompt: Option<String>,
+    /// What every reply begins with: it is written for the model, and is part of the reply. `[[` has the next token be the verdict,
+    /// `<think>\n\n</think>\n\n` leaves no reasoning. Default: nothing.
+    #[serde(default)]
+    reply_start: String,
     /// Whether the vocabulary adds its special tokens. Default: unless the rendered text begins with the begin token.
     add_special_tokens: Option<bool>,
     /// Where and with how much it computes.

@@ -201,12 +201,17 @@ impl Reader {
     fn sum(&mut self, tokens: &[u32], start: usize) -> Result<Option<f64>, ContextError> {
         let mut sum = 0.0;
         let last = tokens.len() - 1;
-        let read = self.trunk.read(&mut self.context, &tokens[..last], start - 1, |context, row, at| {
-            let logits = context.logits(row)?;
-            let next = tokens[at + 1] as usize;
-            sum += f64::from(logits[next]) - log_sum_exp(logits);
-            Ok(())
-        })?;
+        let read = self.trunk.read(
+            &mut self.context,
+            &tokens[..last],
+            start - 1,
+            |context, row, at| {
+                let logits = context.logits(row)?;
+                let next = tokens[at + 1] as usize;
+                sum += f64::from(logits[next]) - log_sum_exp(logits);
+                Ok(())
+            },
+        )?;
         Ok((read == Read::Whole).then_some(sum))
     }
 }

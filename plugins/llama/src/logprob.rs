@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn the_sum_is_that_of_plain_arithmetic() {
-        let logits: Vec<f32> = (0..1000_u16).map(|i| f32::from(i * 37 % 101) / 10.0 - 3.0).collect();
+        let logits: Vec<f32> =
+            (0..1000_u16).map(|i| f32::from(i * 37 % 101) / 10.0 - 3.0).collect();
         let exact = logits.iter().map(|x| f64::from(*x).exp()).sum::<f64>().ln();
         assert!((log_sum_exp(&logits) - exact).abs() < 1e-6);
         assert!((log_sum_exp(&[0.0, 0.0]) - 2.0_f64.ln()).abs() < 1e-12);

@@ -115,7 +115,7 @@ impl Compute {
             context,
             sequences: wanted.sequences,
             // Encoders read a text at once.
-            rows: if rank { context } else { ROWS.min(context.max(4)) },
+            rows: if rank { context } else { ROWS.min(context.max(4)).max(wanted.sequences) },
             outputs: wanted.outputs,
             flash: fast,
             unified: fast,

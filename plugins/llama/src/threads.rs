@@ -46,7 +46,9 @@ mod tests {
     #[test]
     fn processors_of_one_core_count_once() {
         let folder = tempfile::tempdir().unwrap();
-        for (cpu, list) in [("cpu0", "0,2\n"), ("cpu1", "1,3\n"), ("cpu2", "0,2\n"), ("cpu3", "1,3\n")] {
+        for (cpu, list) in
+            [("cpu0", "0,2\n"), ("cpu1", "1,3\n"), ("cpu2", "0,2\n"), ("cpu3", "1,3\n")]
+        {
             let topology = folder.path().join(cpu).join("topology");
             std::fs::create_dir_all(&topology).unwrap();
             std::fs::write(topology.join("thread_siblings_list"), list).unwrap();

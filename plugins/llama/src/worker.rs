@@ -39,11 +39,7 @@ type Wanted = Arc<dyn Fn() -> bool + Send + Sync>;
 
 impl Abort {
     fn new() -> Self {
-        Self {
-            flag: Arc::default(),
-            watched: Arc::default(),
-            closing: Arc::default(),
-        }
+        Self { flag: Arc::default(), watched: Arc::default(), closing: Arc::default() }
     }
 
     /// What contexts look at.
@@ -102,8 +98,12 @@ impl<J: Send + 'static> Running<J> {
         let (jobs, incoming) = channel();
         let abort = Abort::new();
         let made = Arc::new(Mutex::new(Made::Soon(Vec::new())));
-        let mut running =
-            Self { jobs: Some(jobs), abort: abort.clone(), made: made.clone(), threads: Vec::new() };
+        let mut running = Self {
+            jobs: Some(jobs),
+            abort: abort.clone(),
+            made: made.clone(),
+            threads: Vec::new(),
+        };
         let watched = abort.clone();
         let compute = move || {
             let engine = make(abort.clone());

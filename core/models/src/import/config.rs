@@ -140,6 +140,17 @@ impl ModelConfig {
         Keys { path: &self.path, raw: &self.raw }
     }
 
+    /// The token that fills short rows of a batch, as the class of the model takes it from its configuration.
+    pub(super) fn padding(&self) -> Option<u32> {
+        let id = match (self.raw.get("pad_token_id"), self.family) {
+            (Some(id), _) => id.as_u64(),
+            (None, Family::Gemma2) => Some(0),
+            (None, Family::Internlm2) => Some(2),
+            (None, _) => None,
+        };
+        id.and_then(|id| u32::try_from(id).ok())
+    }
+
     /// Whether the class is a language model, whose output is a distribution over tokens.
     pub(super) fn is_causal(&self) -> bool {
         self.class.ends_with("ForCausalLM")

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::config::{Family, ModelConfig};
 use super::names::Change;
 use super::plan::{Plan, Planned};
 use super::rope::Scaling;
-use super::{ImportError, Progress, Step, WeightType};
+use super::{ImportError, Progress, Step, WeightType, go_on};
 use crate::Checkpoint;
 use crate::gguf::{Finished, GgufWriter, PlannedTensor, TensorType, Value};
 use crate::quantise::encode;
@@ -75,6 +76,7 @@ pub(super) fn write(
     vocabulary: &Vocabulary,
     types: &Types,
     checkpoint: &Checkpoint,
+    stop: &AtomicBool,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Finished, ImportError> {
     let mut metadata = metadata(name, config, types.weights)?;
@@ -108,6 +110,7 @@ pub(super) fn write(
             writer.write(&bytes)?;
             done += bytes.len() as u64;
             progress(Progress { step: Step::Convert, name: &tensor.target, done, total });
+            go_on(stop)?;
         }
     }
     Ok(writer.ready()?)

@@ -152,6 +152,21 @@ pub enum ImportError {
         /// The labels.
         labels: Vec<String>,
     },
+    /// An option was given that has no meaning for this model.
+    #[error("{option} cannot be given for the `{class}` in `{}`: {why}", path.display())]
+    Idle {
+        /// The file or index.
+        path: PathBuf,
+        /// The model's class.
+        class: String,
+        /// The option, in a few words.
+        option: &'static str,
+        /// Why it has no meaning.
+        why: &'static str,
+    },
+    /// Whoever started the import wants it to end.
+    #[error("the import was stopped; no file was written")]
+    Stopped,
 }
 
 impl ImportError {
@@ -179,6 +194,8 @@ impl ImportError {
             Self::Unfit { .. } => "import with weights of the type F32".to_owned(),
             Self::NoHead { .. } => "describe the head".to_owned(),
             Self::Labels { .. } => "choose one label, or give each a weight".to_owned(),
+            Self::Idle { .. } => "leave that option out".to_owned(),
+            Self::Stopped => "start the import again".to_owned(),
         }
     }
 }

@@ -37,6 +37,22 @@ struct Finder<'a> {
     options: &'a ImportOptions,
 }
 
+/// How the names of classes end that read the last token before padding.
+const PADDED: [&str; 2] = ["ForSequenceClassification", "ForRewardModelWithGating"];
+
+/// What can be chosen about a head whose shape is known.
+#[derive(Clone, Copy)]
+enum Choice {
+    Labels,
+    Activation,
+    Cost,
+    PromptEnd,
+}
+
+impl Choice {
+    const ALL: [Self; 4] = [Self::Labels, Self::Activation, Self::Cost, Self::PromptEnd];
+}
+
 /// Finds the head; nothing for a language model. Fails when a class that is none has no head that is known.
 pub(super) fn find(
     config: &ModelConfig,
@@ -45,22 +61,28 @@ pub(super) fn find(
     vocabulary: &Vocabulary,
     options: &ImportOptions,
 ) -> Result<Option<HeadDescription>, ImportError> {
+    let finder = Finder { config, checkpoint, options };
     if let Some(head) = &options.head {
+        finder.idle(&Choice::ALL, "the description of its head says that itself")?;
         return Ok(Some(head.clone()));
     }
     if config.is_causal() {
+        finder.idle(&Choice::ALL, "it has no head")?;
         return Ok(None);
     }
-    let finder = Finder { config, checkpoint, options };
     let rest = plan.rest(checkpoint);
     let mut head = if rest.contains(&"regression_layer.weight")
         && rest.contains(&"gating.layers.0.weight")
     {
+        finder.idle(&[Choice::Labels, Choice::Activation], "its head has a gate")?;
         finder.gated(&rest, vocabulary)?
     } else if let Some(stem) = LINEAR.iter().find(|stem| rest.contains(&&*format!("{stem}.weight")))
     {
+        let why = "its head is one linear layer";
+        finder.idle(&[Choice::Activation, Choice::PromptEnd], why)?;
         finder.described(vec![finder.layer(&rest, stem, Activation::None)])?
     } else {
+        finder.idle(&[Choice::PromptEnd], "its head has no gate")?;
         let layers = finder.layers(&rest)?;
         finder.described(layers)?
     };
@@ -75,6 +97,10 @@ pub(super) fn find(
                 .wrong("reward_token_id", "the id of a token of the vocabulary"));
         };
         head.read_at = ReadAt::AppendedToken { id: id as u32 };
+    } else if PADDED.iter().any(|ending| config.class.ends_with(ending))
+        && let Some(padding) = config.padding()
+    {
+        head.read_at = ReadAt::LastBeforePadding { padding };
     }
     if options.cost {
         head.factor = -1.0;
@@ -83,6 +109,24 @@ pub(super) fn find(
 }
 
 impl Finder<'_> {
+    /// Fails when one of these was chosen although it has no meaning here: ignoring it would turn or change scores unseen.
+    fn idle(&self, choices: &[Choice], why: &'static str) -> Result<(), ImportError> {
+        for choice in choices {
+            let (given, option) = match choice {
+                Choice::Labels => (self.options.labels.is_some(), "a choice of labels"),
+                Choice::Activation => (self.options.activation.is_some(), "an activation"),
+                Choice::Cost => (self.options.cost, "that less is better"),
+                Choice::PromptEnd => (self.options.prompt_end.is_some(), "an end of the prompt"),
+            };
+            if given {
+                let path = self.checkpoint.origin().to_owned();
+                let class = self.config.class.clone();
+                return Err(ImportError::Idle { path, class, option, why });
+            }
+        }
+        Ok(())
+    }
+
     fn no_head(&self, fault: &str) -> ImportError {
         ImportError::NoHead {
             path: self.checkpoint.origin().to_owned(),

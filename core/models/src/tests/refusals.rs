@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
 use super::tinies::{change, imported, options, tiny};
-use crate::head::{Activation, Combine};
-use crate::import::{ImportError, ImportOptions, Labels, import};
+use crate::head::{Activation, Combine, PromptEnd};
+use crate::import::{ImportError, ImportOptions, Labels, Outputs, Step, import};
 use crate::tiny::{TinyFamily, TinyKind};
 
 fn refused(folder: &Path) -> ImportError {
@@ -39,6 +41,59 @@ fn layers_of_a_class_that_is_not_known_need_their_activation() {
     let options = ImportOptions { activation: Some(Activation::Silu), ..options() };
     let (card, _out) = imported(folder.path(), &options).unwrap();
     assert_eq!(card.head.unwrap().layers[0].activation, Activation::Silu);
+}
+
+#[test]
+fn options_without_a_meaning_are_refused() {
+    let labels = || ImportOptions { labels: Some(Labels::Index(0)), ..options() };
+    let cost = || ImportOptions { cost: true, ..options() };
+    let activation = || ImportOptions { activation: Some(Activation::Relu), ..options() };
+    let end = || ImportOptions { prompt_end: Some(PromptEnd::Prompt), ..options() };
+    for (kind, options, wanted) in [
+        (
+            TinyKind::Causal,
+            cost(),
+            "that less is better cannot be given for the `Qwen3ForCausalLM`",
+        ),
+        (TinyKind::Causal, labels(), "it has no head"),
+        (TinyKind::Classifier, activation(), "its head is one linear layer"),
+        (TinyKind::Classifier, end(), "its head is one linear layer"),
+        (TinyKind::Layers, end(), "its head has no gate"),
+        (TinyKind::Gated, labels(), "its head has a gate"),
+    ] {
+        let folder = tiny(TinyFamily::Qwen3, kind);
+        let error = imported(folder.path(), &options).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn an_import_that_is_stopped_leaves_what_was_there() {
+    let folder = tiny(TinyFamily::Qwen2, TinyKind::Classifier);
+    for step in [Step::Digest, Step::Convert] {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join("m.gguf"), "an older file").unwrap();
+        let options = options();
+        let stop = Arc::clone(&options.stop);
+        let error = import(folder.path(), out.path(), &options, &mut |progress| {
+            stop.store(progress.step == step, Ordering::Relaxed);
+        });
+        assert!(matches!(error, Err(ImportError::Stopped)), "{error:?}");
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(out.path().join("m.gguf")).unwrap(), b"an older file");
+    }
+}
+
+#[test]
+fn a_model_without_a_head_keeps_none_of_an_earlier_one() {
+    let out = tempfile::tempdir().unwrap();
+    let paths = Outputs::of(Path::new("any"), out.path(), &options()).unwrap();
+    for (kind, wanted) in [(TinyKind::Classifier, true), (TinyKind::Causal, false)] {
+        let folder = tiny(TinyFamily::Qwen2, kind);
+        import(folder.path(), out.path(), &options(), &mut |_| ()).unwrap();
+        assert!(paths.gguf.is_file() && paths.card.is_file());
+        assert_eq!(paths.head.is_file(), wanted);
+    }
 }
 
 #[test]

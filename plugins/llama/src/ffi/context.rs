@@ -130,6 +130,9 @@ impl Context {
         if shape.sequences == 0 || shape.sequences > MOST_SEQUENCES {
             return Err(create(format!("{} sequences, 1 to 256 are possible", shape.sequences)));
         }
+        if shape.rows < shape.sequences {
+            return Err(create(format!("{} rows for {} sequences", shape.rows, shape.sequences)));
+        }
         if shape.context == 0 || tokens > i32::MAX as usize / 2 || shape.rows == 0 {
             return Err(create("the number of tokens is out of range".to_owned()));
         }
@@ -139,7 +142,8 @@ impl Context {
         params.n_batch = shape.rows as u32;
         params.n_ubatch = shape.rows as u32;
         params.n_seq_max = shape.sequences as u32;
-        params.n_outputs_max = shape.outputs.clamp(1, shape.rows) as u32;
+        // The library ends the process when there are fewer outputs than sequences.
+        params.n_outputs_max = shape.outputs.max(shape.sequences).min(shape.rows) as u32;
         params.n_threads = shape.threads.max(1) as i32;
         params.n_threads_batch = params.n_threads;
         params.flash_attn_type = match shape.flash {

@@ -15,7 +15,9 @@ use super::backend::{backend, complaints};
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     /// llama.cpp cannot be initialised.
-    #[error("llama.cpp cannot be initialised in this process: it was initialised before by somebody else")]
+    #[error(
+        "llama.cpp cannot be initialised in this process: it was initialised before by somebody else"
+    )]
     Backend,
     /// The file cannot be read, or is no sound GGUF file.
     #[error("{0}; {1}")]
@@ -62,13 +64,14 @@ impl Model {
     pub(crate) fn load(path: &Path, loading: &Loading) -> Result<Self, LoadError> {
         let backend = backend().ok_or(LoadError::Backend)?;
         // Our own reader tells more, and a file that is cut must not be mapped.
-        let header = Gguf::read(path).map_err(|error| LoadError::Header(error.to_string(), error.hint()))?;
-        let rules = TextRules::of(&header).map_err(|error| {
-            LoadError::Refused { path: path.to_owned(), said: error.to_string() }
+        let header =
+            Gguf::read(path).map_err(|error| LoadError::Header(error.to_string(), error.hint()))?;
+        let rules = TextRules::of(&header).map_err(|error| LoadError::Refused {
+            path: path.to_owned(),
+            said: error.to_string(),
         })?;
-        let mut params = LlamaModelParams::default()
-            .with_use_mmap(loading.map)
-            .with_use_mlock(loading.lock);
+        let mut params =
+            LlamaModelParams::default().with_use_mmap(loading.map).with_use_mlock(loading.lock);
         if let Some(layers) = loading.gpu_layers {
             params = params.with_n_gpu_layers(layers);
         }
@@ -81,7 +84,10 @@ impl Model {
             };
             let count = loading.devices.len();
             params = params.with_split_mode(split).with_devices(&places).map_err(|_| {
-                LoadError::Device { name: format!("number {count} of too many"), known: device_names() }
+                LoadError::Device {
+                    name: format!("number {count} of too many"),
+                    known: device_names(),
+                }
             })?;
         }
         complaints();
@@ -131,11 +137,6 @@ impl Model {
         self.inner.n_ctx_train()
     }
 
-    /// True when a prefix of what was read cannot be kept while the rest is dropped.
-    pub(crate) fn is_recurrent(&self) -> bool {
-        self.inner.is_recurrent() || self.inner.is_hybrid()
-    }
-
     /// True for encoders, which see a text from both sides.
     pub(crate) fn is_encoder(&self) -> bool {
         self.meta(&format!("{}.attention.causal", self.architecture())).as_deref() == Some("false")
@@ -170,17 +171,17 @@ impl Model {
 
     /// The begin token, where there is one.
     pub(crate) fn bos(&self) -> Option<u32> {
-        known(self.inner.vocab().bos())
+        // llama.cpp takes token 11 where a file names none, and files of Qwen name one that texts never begin with.
+        let named = self.meta("tokenizer.ggml.bos_token_id").is_some();
+        let qwen = self.meta("tokenizer.ggml.pre").as_deref() == Some("qwen2")
+            && self.meta("tokenizer.ggml.add_bos_token").as_deref() != Some("true");
+        let pieces = self.meta("tokenizer.ggml.model").as_deref() != Some("gpt2");
+        ((named || pieces) && !qwen).then(|| known(self.inner.vocab().bos())).flatten()
     }
 
     /// The end token, where there is one.
     pub(crate) fn eos(&self) -> Option<u32> {
         known(self.inner.vocab().eos())
-    }
-
-    /// The separator, where there is one.
-    pub(crate) fn sep(&self) -> Option<u32> {
-        known(self.inner.vocab().sep())
     }
 
     /// True when the token ends a reply.

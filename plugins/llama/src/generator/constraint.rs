@@ -72,11 +72,34 @@ impl Constraint {
                 let mut all = super::sample::candidates(logits);
                 sampler.apply(&mut all);
                 for one in &all.data {
-                    if let Some(logit) = usize::try_from(one.id().0).ok().and_then(|at| logits.get_mut(at)) {
+                    if let Some(logit) =
+                        usize::try_from(one.id().0).ok().and_then(|at| logits.get_mut(at))
+                    {
                         *logit = one.logit();
                     }
                 }
                 Ok(())
+            }
+        }
+    }
+
+    /// The reply begins with these tokens. False when it may not.
+    pub(crate) fn begin(&mut self, tokens: &[u32]) -> bool {
+        match self {
+            Constraint::Guided(matcher) => matcher.consume_tokens(tokens).is_ok(),
+            Constraint::Gbnf(sampler) => {
+                tokens.iter().all(|token| {
+                    // llama.cpp ends the process over a token that its grammar does not allow.
+                    let mut logits = vec![f32::NEG_INFINITY; *token as usize + 1];
+                    logits[*token as usize] = 0.0;
+                    let mut only = super::sample::candidates(&logits);
+                    sampler.apply(&mut only);
+                    let allowed = only.data.iter().all(|one| one.logit() > f32::NEG_INFINITY);
+                    if allowed {
+                        sampler.accept(crate::ffi::token(*token));
+                    }
+                    allowed
+                })
             }
         }
     }
@@ -86,7 +109,9 @@ impl Constraint {
         match self {
             Constraint::Guided(matcher) => {
                 // A token that was allowed is consumed; one that was not ends the shape.
-                matcher.is_stopped() || matcher.consume_token(token).is_err() || matcher.is_stopped()
+                matcher.is_stopped()
+                    || matcher.consume_token(token).is_err()
+                    || matcher.is_stopped()
             }
             Constraint::Gbnf(sampler) => {
                 sampler.accept(crate::ffi::token(token));

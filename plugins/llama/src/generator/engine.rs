@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tribunal_api::{
-    Completion, Finish, Inspection, Prompt, SourceError, Text, Token, Usage,
+    Completion, Finish, Inspection, Prompt, Role, SourceError, Text, Token, Turn, Usage,
 };
 
 use super::constraint::Constraints;
@@ -72,6 +72,7 @@ pub(crate) struct Computing {
     tags: Option<Arc<Tags>>,
     exact: bool,
     truncation: Truncation,
+    reply_start: String,
     trunk: Trunk,
     /// Samples that wait for a copy of the trunk as it is.
     ready: Vec<Sample>,
@@ -116,6 +117,7 @@ impl Computing {
             tags,
             exact: settings.mode == Mode::Exact,
             truncation: settings.truncation,
+            reply_start: settings.reply_start.clone(),
             trunk: Trunk::new(slots),
             ready: Vec::new(),
             slots: (0..slots).map(|_| None).collect(),
@@ -131,8 +133,14 @@ impl Computing {
         self.context.model()
     }
 
+    /// A prompt as text and tokens, with what the reply begins with. A last turn of the assistant is what it continues.
     fn encode(&self, prompt: &Prompt) -> Result<(String, Vec<u32>), SourceError> {
-        let rendered = self.dialogues.render(&prompt.turns, None, true)?;
+        let rendered = match prompt.turns.split_last() {
+            Some((Turn { role: Role::Assistant, content }, before)) => {
+                self.dialogues.render(before, None, true)? + content
+            }
+            _ => self.dialogues.render(&prompt.turns, None, true)? + &self.reply_start,
+        };
         let tokens = self.dialogues.encode(self.model(), &rendered);
         match tokens.len() {
             0 | 1 => Err(SourceError::Rejected {
@@ -174,22 +182,21 @@ impl Computing {
         }
     }
 
-    fn accept(
-        &mut self,
-        prompt: Prompt,
-        promise: Promise<Result<Completion, SourceError>>,
-    ) {
-        let fitting = self
-            .encode(&prompt)
-            .and_then(|(rendered, tokens)| Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?)));
+    fn accept(&mut self, prompt: Prompt, promise: Promise<Result<Completion, SourceError>>) {
+        let fitting = self.encode(&prompt).and_then(|(rendered, tokens)| {
+            Ok((rendered, self.fit(tokens, prompt.sampling.max_tokens)?))
+        });
         let (rendered, tokens) = match fitting {
             Ok(fitting) => fitting,
             Err(error) => return promise.keep(Err(error)),
         };
-        let opened = self.tags.as_ref().is_some_and(|tags| {
-            rendered.trim_end().ends_with(&*tags.open)
-        });
+        let continues = prompt.turns.last().is_some_and(|turn| turn.role == Role::Assistant);
+        let start = if continues { "" } else { &*self.reply_start };
+        let before = rendered.strip_suffix(start).unwrap_or(&rendered);
+        let opened =
+            self.tags.as_ref().is_some_and(|tags| before.trim_end().ends_with(&*tags.open));
         let terms = Arc::new(Terms {
+            start: start.to_owned(),
             most_tokens: prompt.sampling.max_tokens.max(1),
             stop: prompt.sampling.stop.clone(),
             tags: self.tags.clone(),
@@ -263,13 +270,20 @@ impl Computing {
         self.tasks.insert(id, task);
         for (place, seed) in prompt.seeds.iter().enumerate() {
             let constraint = prompt.grammar.as_ref();
-            let constraint = constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
+            let constraint =
+                constraint.map(|grammar| self.constraints.of(self.context.model(), grammar));
             let constraint = match constraint.transpose() {
                 Ok(constraint) => constraint,
                 Err(error) => return self.fail(id, error),
             };
             let drawing = Drawing::new(&prompt.sampling, *seed);
-            let writing = Writing::new(terms.clone(), drawing, constraint);
+            let mut writing = Writing::new(terms.clone(), drawing, constraint);
+            let begun = self.dialogues.bare(self.context.model(), writing.begun());
+            if !writing.fits(&begun) {
+                let message =
+                    "`reply-start` does not fit the shape that the reply must have".to_owned();
+                return self.fail(id, SourceError::Rejected { message });
+            }
             self.go_on(Sample { task: id, place, writing, next: 0 }, tokens.len(), &logits, None);
         }
         self.complete(id);

@@ -53,7 +53,10 @@ fn folded(seed: u64) -> u32 {
 
 pub(super) fn candidates(logits: &[f32]) -> LlamaTokenDataArray {
     let one = |(token, logit): (i32, &f32)| LlamaTokenData::new(LlamaToken(token), *logit, 0.0);
-    LlamaTokenDataArray::from_iter((0..).zip(logits).filter(|(_, logit)| **logit > f32::NEG_INFINITY).map(one), false)
+    LlamaTokenDataArray::from_iter(
+        (0..).zip(logits).filter(|(_, logit)| **logit > f32::NEG_INFINITY).map(one),
+        false,
+    )
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(crate) struct Tags {
 /// What samples of one prompt have in common.
 #[derive(Debug)]
 pub(crate) struct Terms {
+    /// What the reply begins with.
+    pub start: String,
     pub most_tokens: u32,
     pub stop: Vec<String>,
     pub tags: Option<Arc<Tags>>,
@@ -66,21 +68,44 @@ impl Writing {
     pub(crate) fn new(terms: Arc<Terms>, drawing: Drawing, constraint: Option<Constraint>) -> Self {
         let phase = match (&terms.tags, terms.opened) {
             (Some(_), true) => Phase::Thinking { from: 0, tokens: 0 },
-            // A shape leaves no room for reasoning that the prompt does not open.
-            (Some(_), false) if constraint.is_none() => Phase::Start,
+            // A shape leaves no room for reasoning that nobody opened.
+            (Some(tags), false)
+                if constraint.is_none() || terms.start.trim_start().starts_with(&*tags.open) =>
+            {
+                Phase::Start
+            }
             _ => Phase::Reply { from: 0 },
         };
-        Self {
+        let bytes = terms.start.clone().into_bytes();
+        let begun = !bytes.is_empty();
+        let mut writing = Self {
             terms,
             drawing,
             constraint,
-            bytes: Vec::new(),
+            bytes,
             count: 0,
             phase,
             thought: None,
             tokens: Vec::new(),
             forced: VecDeque::new(),
+        };
+        if begun {
+            writing.advance();
         }
+        writing
+    }
+
+    /// What the reply begins with, as far as it is reply.
+    pub(crate) fn begun(&self) -> &str {
+        match self.phase {
+            Phase::Reply { from } => self.terms.start.get(from..).unwrap_or_default().trim_start(),
+            _ => "",
+        }
+    }
+
+    /// Holds what the reply begins with against the shape that it must have. False when it does not fit.
+    pub(crate) fn fits(&mut self, begun: &[u32]) -> bool {
+        self.constraint.as_mut().is_none_or(|constraint| constraint.begin(begun))
     }
 
     /// The next token by these logits. `None` when the shape of the reply leaves none.
@@ -132,7 +157,6 @@ impl Writing {
             self.thought = Some((from, from + at));
             self.phase = Phase::Reply { from: from + at + tags.close.len() };
             self.tokens.clear();
-            self.forced.clear();
         } else if self.forced.is_empty() && tags.budget.is_some_and(|budget| tokens >= budget) {
             self.forced.extend(&tags.closing);
         }
@@ -199,7 +223,8 @@ mod tests {
 
     fn writing(tags: Option<Tags>, opened: bool, stop: &[&str]) -> Writing {
         let stop = stop.iter().map(|&stop| stop.to_owned()).collect();
-        let terms = Terms { most_tokens: 8, stop, tags: tags.map(Arc::new), opened };
+        let start = String::new();
+        let terms = Terms { start, most_tokens: 8, stop, tags: tags.map(Arc::new), opened };
         Writing::new(Arc::new(terms), Drawing::Greedy, None)
     }
 
@@ -231,6 +256,22 @@ mod tests {
         let text = writing.finish(Finish::Stop);
         assert_eq!((&*text.text, text.reasoning.as_deref()), ("A", Some("hm")));
         assert_eq!(text.whole.as_deref(), Some("\n<think>hm</think>\n\nA"));
+        assert_eq!(text.tokens.len(), 1);
+    }
+
+    #[test]
+    fn a_reply_may_begin_with_closed_reasoning() {
+        let terms = Terms {
+            start: "<think>\n\n</think>\n\n[[".to_owned(),
+            most_tokens: 8,
+            stop: Vec::new(),
+            tags: tags(None).map(Arc::new),
+            opened: false,
+        };
+        let mut writing = Writing::new(Arc::new(terms), Drawing::Greedy, None);
+        writing.write(b"A", token("A"));
+        let text = writing.finish(Finish::Stop);
+        assert_eq!((&*text.text, text.reasoning.as_deref()), ("[[A", Some("")));
         assert_eq!(text.tokens.len(), 1);
     }
 
