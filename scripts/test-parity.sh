@@ -4,7 +4,7 @@
 #     scripts/test-parity.sh [--full] [SECTION...]
 #
 # Models are made on the spot, random and small; the larger ones have the shape of 0.5B. Real texts and trained models are taken from
-# ../shared/data where it is there. A quarter of an hour on one core, an hour with --full; 8 GiB of memory and of disk space. Sections:
+# ../shared/data where it is there. Half an hour on one core, two hours with --full; 8 GiB of memory and of disk space. Sections:
 # templates, token_ids, classifiers, heads, causal, trained, half.
 #
 # torch and transformers live in a virtual environment below target/, made when it is missing (a few gigabytes).

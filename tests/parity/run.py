@@ -1,7 +1,7 @@
 """Holds imported models against transformers: `python run.py TRIBUNAL ASK [--full] [SECTION...]`.
 
-Sections are the functions below `SECTIONS`. Every check prints one line with what was measured and what is allowed. `--full` scores 64 texts
-with models of 0.5B in place of 10, and counts right pairs for all types of weights.
+Sections are the functions in `SECTIONS`. Every check prints one line with what was measured and what is allowed. `--full` scores 64 texts with
+models of 0.5B in place of 10, and tells what types of weights with fewer bits change in trained models.
 """
 
 import argparse
@@ -43,6 +43,7 @@ class Bench:
         self.programs = programs
         self.report = report
         self.full = full
+        self.weights = ["f32", "f16", "q8_0", "q4_0"] if full else ["f32"]
         self.corpus = texts.corpus()
         self.tokenizers: dict[str, Any] = {}
 
@@ -201,6 +202,7 @@ def heads(bench: Bench) -> None:
         detail = f"{len(ids)} scores with deviation {deviation(expected.tolist()):.2f}"
         found = [score_of(answer) for answer in answers]
         bench.report.check(f"head of {name}", largest(found, expected.tolist()), TINY_SCORES, detail)
+
     padded(bench)
 
 
@@ -396,7 +398,8 @@ def trained(bench: Bench) -> None:
     for name in ("tiny-qwen2-rm", "tiny-llama-rm"):
         trained_rewards(bench, name)
     trained_judge(bench)
-    fewer_bits(bench)
+    if bench.full:
+        right_pairs(bench)
 
 
 MODELS = texts.DATA / "models"
@@ -430,7 +433,7 @@ def trained_rewards(bench: Bench, name: str) -> None:
     wrong = sum((len(each), each[:8], each[-8:]) != (row["n_tokens"], row["first_ids"], row["last_ids"]) for each, row in zip(ids, rows))
     bench.report.equal(f"{name}: stored token ids and those of this transformers", wrong, len(rows))
     wanted = [row["score"] for row in rows]
-    for weights in ("f32", "f16", "q8_0", "q4_0"):
+    for weights in bench.weights:
         file = bench.programs.load(MODELS / name, weights)
         answers, _ = bench.programs.ask_all(CLASSIFIER, {"model": str(file), "context": 16384}, map(question, all_turns))
         found = [score_of(answer) for answer in answers]
@@ -458,7 +461,7 @@ def trained_judge(bench: Bench) -> None:
         turns = [{"role": "user", "content": user}, {"role": "assistant", "content": prefix}]
         prompts.append({"turns": turns, "sampling": {"max-tokens": 1}, "seeds": [1], "labels": texts_wanted})
     ids = [tokenizer(row["prompt"], add_special_tokens=False).input_ids for row in rows]
-    for weights in ("f32", "f16", "q8_0", "q4_0"):
+    for weights in bench.weights:
         file = bench.programs.load(MODELS / name, weights)
         answers, _ = bench.programs.ask_all(GENERATOR, {"model": str(file), **GENERATING}, prompts)
         found = [number for answer, texts_wanted in zip(answers, names) for number in listed(answer, texts_wanted)]
@@ -475,14 +478,14 @@ def trained_judge(bench: Bench) -> None:
 RIGHT_PAIRS = 1446
 
 
-def fewer_bits(bench: Bench) -> None:
+def right_pairs(bench: Bench) -> None:
     """How many pairs of the test split each type of weights gets right."""
     name = "tiny-qwen2-rm"
     wanted = set(json.loads((MODELS / "test_split.json").read_text())["pair_uids"])
     pairs: list[Any] = [record for record in texts.records("Pairwise_set") if str(record["pair_uid"]) in wanted]
     lines = [question(turns_of(record, record[side]["answer"])) for record in pairs for side in ("chosen", "reject")]
     exact: list[float] = []
-    for weights in ("f32", "f16", "q8_0", "q4_0"):
+    for weights in bench.weights:
         file = bench.programs.load(MODELS / name, weights)
         answers, cost = bench.programs.ask_all(CLASSIFIER, {"model": str(file), "context": 16384}, lines, "--no-inspection")
         scores = [score_of(answer) for answer in answers]
