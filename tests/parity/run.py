@@ -269,9 +269,9 @@ def likelihoods(bench: Bench, family: Family) -> None:
     most = label_limit(family) * max(map(abs, sums)) / 10
     bench.report.check(f"{name}: policy less reference", difference, most, detail)
     prompts = [{"turns": each[:-1], "sampling": {"max-tokens": 1}, "seeds": [1], "labels": LABEL_TEXTS} for each in turns]
-    label_ids = [token_named(tokenizer, label) for label in LABEL_TEXTS]
+    label_ids = [tokens_written(tokenizer, label) for label in LABEL_TEXTS]
     opened = [tokens_of(tokenizer, each[:-1], opened=True) for each in turns]
-    wanted = [float(row[token]) for each in opened for row in [logprobs(policy, each)[-1]] for token in label_ids]
+    wanted = [float(row[ids].logsumexp(0)) for each in opened for row in [logprobs(policy, each)[-1]] for ids in label_ids]
     answers, _ = bench.programs.ask_all(GENERATOR, settings | GENERATING, prompts)
     bench.report.equal(f"{name}: token ids of prompts", wrong_tokens(answers, opened), count)
     found = [number for answer in answers for number in listed(answer, LABEL_TEXTS)]
@@ -288,11 +288,10 @@ def label_limit(family: Family) -> float:
     return GEMMA_LABELS if family.name == "gemma2" else LABELS
 
 
-def token_named(tokenizer: Any, text: str) -> int:
-    """The token whose text is this, without a space before it."""
-    token: int = tokenizer.convert_tokens_to_ids(text)
-    assert token is not None and token != tokenizer.unk_token_id, text
-    return token
+def tokens_written(tokenizer: Any, letter: str) -> list[int]:
+    """The tokens that are written as this letter: vocabularies of pieces have one for the byte beside it."""
+    known = tokenizer.get_vocab()
+    return [known[name] for name in (letter, f"<0x{ord(letter):02X}>") if name in known]
 
 
 def listed(answer: Json, wanted: list[str]) -> list[float]:

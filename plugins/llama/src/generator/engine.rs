@@ -46,8 +46,8 @@ struct Task {
     output_tokens: u64,
 }
 
-/// Labels whose log-probabilities are wanted, with their tokens.
-type Labels = Vec<(String, u32)>;
+/// Labels whose log-probabilities are wanted, each with the tokens that are written like it: vocabularies of pieces have letters and bytes.
+type Labels = Vec<(String, Vec<u32>)>;
 
 /// A sample with the token that it goes on with.
 struct Sample {
@@ -81,7 +81,7 @@ pub(crate) struct Computing {
     next_task: u64,
     waiting: Waiting<Pending>,
     /// Tokens by their bytes, made when labels are first asked for.
-    by_piece: Option<HashMap<Vec<u8>, u32>>,
+    by_piece: Option<HashMap<Vec<u8>, Vec<u32>>>,
     abort: Abort,
 }
 
@@ -226,14 +226,14 @@ impl Computing {
         }
         let model = self.context.model();
         let by_piece = self.by_piece.get_or_insert_with(|| {
-            let mut known = HashMap::new();
+            let mut known: HashMap<Vec<u8>, Vec<u32>> = HashMap::new();
             for token in 0..model.vocabulary() as u32 {
-                known.entry(model.piece(token, false)).or_insert(token);
+                known.entry(model.piece(token, false)).or_default().push(token);
             }
             known
         });
-        let token = |label: &String| Some((label.clone(), *by_piece.get(label.as_bytes())?));
-        wanted.iter().filter_map(token).collect()
+        let tokens = |label: &String| Some((label.clone(), by_piece.get(label.as_bytes())?.clone()));
+        wanted.iter().filter_map(tokens).collect()
     }
 
     /// Leads the trunk to a prompt and draws the first token of all its samples.
@@ -327,8 +327,14 @@ impl Computing {
         let text = |token: u32| {
             String::from_utf8_lossy(&self.context.model().piece(token, true)).into_owned()
         };
-        let mut others: Vec<(String, f64)> =
-            labels.iter().map(|(label, token)| (label.clone(), logprob(*token))).collect();
+        let of_label = |(label, tokens): &(String, Vec<u32>)| {
+            let logprob = match tokens.as_slice() {
+                [token] => logprob(*token),
+                tokens => tokens.iter().map(|token| logprob(*token).exp()).sum::<f64>().ln(),
+            };
+            (label.clone(), logprob)
+        };
+        let mut others: Vec<(String, f64)> = labels.iter().map(of_label).collect();
         for place in top(logits, LISTED) {
             let place = place as u32;
             let text = text(place);
