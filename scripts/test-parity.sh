@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Imported models held against transformers: texts, token ids, scores and log-probabilities of every family of models.
 #
-#     scripts/test-parity.sh [--full] [SECTION...]
+#     scripts/test-parity.sh [--full] [--family NAME] [SECTION...]
 #
 # Models are made on the spot, random and small; the larger ones have the shape of 0.5B. Real texts and trained models are taken from
 # ../shared/data where it is there. Half an hour on one core, two hours with --full; 8 GiB of memory and of disk space. Sections:

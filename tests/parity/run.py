@@ -39,10 +39,11 @@ LABELS, GEMMA_LABELS = 1e-4, 5e-3
 class Bench:
     """Everything that the sections share."""
 
-    def __init__(self, programs: Programs, report: Report, full: bool) -> None:
+    def __init__(self, programs: Programs, report: Report, full: bool, families: list[Family]) -> None:
         self.programs = programs
         self.report = report
         self.full = full
+        self.families = families
         self.weights = ["f32", "f16", "q8_0", "q4_0"] if full else ["f32"]
         self.corpus = texts.corpus()
         self.tokenizers: dict[str, Any] = {}
@@ -139,13 +140,13 @@ def scores_alike(bench: Bench, family: Family, size: Size, count: int, most: flo
 
 def classifiers(bench: Bench) -> None:
     """Tiny classifiers of every family, 64 texts each."""
-    for family in FAMILIES:
+    for family in bench.families:
         scores_alike(bench, family, TINY, 64, GEMMA_SCORES if family.name == "gemma2" else TINY_SCORES)
 
 
 def half(bench: Bench) -> None:
     """Classifiers in the shape of 0.5B of every family."""
-    for family in FAMILIES:
+    for family in bench.families:
         most = GEMMA_SCORES if family.name == "gemma2" else HALF_SCORES
         scores_alike(bench, family, HALF, 64 if bench.full else 10, most)
 
@@ -226,7 +227,7 @@ def torch_save(weights: dict[str, torch.Tensor], folder: pathlib.Path) -> None:
 
 def causal(bench: Bench) -> None:
     """Language models of every family: log-probabilities of replies and of labels."""
-    for family in FAMILIES:
+    for family in bench.families:
         likelihoods(bench, family)
 
 
@@ -280,7 +281,7 @@ def likelihoods(bench: Bench, family: Family) -> None:
 
 
 LABEL_TEXTS = ["A", "B", "1", "7"]
-# All labels in the first token; nothing is reported when the model ends its reply at once, so it must not be allowed to.
+# The fewest slots and no look-out for reasoning: one token is written.
 GENERATING: Json = {"slots": 3, "thinking": False}
 
 
@@ -324,7 +325,7 @@ def token_ids(bench: Bench) -> None:
     draw = random.Random(11)
     chosen = draw.sample(bench.corpus, min(1500, len(bench.corpus)))
     chosen += texts.made(2000 - len(chosen))
-    for family in FAMILIES:
+    for family in bench.families:
         special = [*family.control, *family.late, *family.plain]
         # A special token written in a text is that token for both.
         all_texts = [*chosen, *(f"{draw.choice(special)}{text[:80]}{draw.choice(special)} {text[80:120]}" for text in texts.made(50, 2))]
@@ -357,7 +358,7 @@ def templates(bench: Bench) -> None:
     """Rendered texts, byte for byte."""
     told = ["Hello there.", " leading and trailing \n", "Ünïcödé 日本語 🙂\r\nsecond line", "{{ not a template }} {% raw %}", "<b>\"it's\"</b> &amp; \\n", "a\n\n\n", "x"]
     draw = random.Random(5)
-    for family in FAMILIES:
+    for family in bench.families:
         folder, _ = bench.folder(family, TINY, 1)
         tokenizer = load_tokenizer(folder)
         all_turns: list[texts.Turns] = []
@@ -506,11 +507,13 @@ def main() -> int:
     parser.add_argument("ask")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(section.__name__ for section in SECTIONS))
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--family", choices=[family.name for family in FAMILIES], help="only this one, where sections go through families")
     given = parser.parse_args()
+    families = [family for family in FAMILIES if given.family in (None, family.name)]
     wanted = [section for section in SECTIONS if section.__name__ in (given.sections or [each.__name__ for each in SECTIONS])]
     report = Report()
     with tempfile.TemporaryDirectory(prefix="parity-") as scratch:
-        bench = Bench(Programs(given.tribunal, given.ask, pathlib.Path(scratch)), report, given.full)
+        bench = Bench(Programs(given.tribunal, given.ask, pathlib.Path(scratch)), report, given.full, families)
         for section in wanted:
             print(f"\n== {section.__name__}: {section.__doc__}", flush=True)
             try:
