@@ -1,14 +1,16 @@
 # What people do with this repository. Each target works on a fresh Debian machine that has Rust and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plugins test check bench test-kill test-servers test-adapters test-python test-sanitizers
+.PHONY: help demo plugins test check bench bench-llama test-kill test-servers test-adapters test-python test-parity test-sanitizers
 
 # `make plugins`: NATIVE=1 builds for this machine alone, FEATURES=cuda (vulkan, metal) for an accelerator.
 NATIVE ?=
 FEATURES ?=
 
-# Arguments for the programs of `make bench`, such as BENCH="--quick".
+# Arguments for the programs of `make bench` and `make bench-llama`, such as BENCH="--quick".
 BENCH ?=
+# Arguments for `make test-parity`, such as PARITY="--full half".
+PARITY ?=
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +41,12 @@ test-adapters: ## From an empty folder to a report in each language, commands co
 
 test-python: ## The Python package, its ready adapters held against transformers
 	@scripts/test-python.sh
+
+test-parity: ## Imported models held against transformers: texts, token ids, scores, log-probabilities
+	@scripts/test-parity.sh $(PARITY)
+
+bench-llama: ## CPU time and memory of the llama kinds beside recomputing, transformers and a server
+	@scripts/bench-llama.sh $(BENCH)
 
 test-sanitizers: ## The loader and plugins in C under AddressSanitizer and valgrind
 	@scripts/test-sanitizers.sh
