@@ -7,6 +7,7 @@
 
 mod backend;
 mod context;
+mod exit;
 mod model;
 
 pub(crate) use context::{Context, ContextError, Decoded, Kv, Row, Shape};

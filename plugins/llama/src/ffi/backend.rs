@@ -24,7 +24,9 @@ pub(super) fn backend() -> Option<&'static LlamaBackend> {
     let start = || {
         // SAFETY: the callback and what it uses live as long as the program.
         unsafe { sys::llama_log_set(Some(listen), std::ptr::null_mut()) };
-        LlamaBackend::init().ok()
+        let backend = LlamaBackend::init().ok();
+        super::exit::watch();
+        backend
     };
     BACKEND.get_or_init(start).as_ref()
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use llama_cpp_sys_2 as sys;
 
 use super::backend::complaints;
+use super::exit;
 use super::model::Model;
 
 /// The most sequences that llama.cpp keeps apart.
@@ -170,6 +171,7 @@ impl Context {
         complaints();
         // SAFETY: the model lives as long as the context holds it; the flag likewise.
         let raw = {
+            let _inside = exit::enter();
             let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
             unsafe { sys::llama_init_from_model(model.pointer(), params) }
         };
@@ -236,8 +238,10 @@ impl Context {
             logits: rows.outputs.as_mut_ptr(),
         };
         complaints();
+        let inside = exit::enter();
         // SAFETY: all arrays have one entry a row and live during the call; ids, places and counts were checked.
         let code = unsafe { sys::llama_decode(self.raw, lent) };
+        drop(inside);
         match code {
             0 => Ok(Decoded::Whole),
             2 => Ok(Decoded::Aborted),
@@ -363,6 +367,7 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
+        let _inside = exit::enter();
         // SAFETY: made by `llama_init_from_model`, ended once, before its model.
         unsafe { sys::llama_free(self.raw) };
     }
@@ -370,5 +375,6 @@ impl Drop for Context {
 
 unsafe extern "C" fn aborted(flag: *mut c_void) -> bool {
     // SAFETY: the flag that the context holds.
-    unsafe { (*flag.cast_const().cast::<AtomicBool>()).load(Ordering::Relaxed) }
+    exit::is_exiting()
+        || unsafe { (*flag.cast_const().cast::<AtomicBool>()).load(Ordering::Relaxed) }
 }

@@ -10,6 +10,7 @@ use tribunal_models::gguf::Gguf;
 use tribunal_models::text_rules::TextRules;
 
 use super::backend::{backend, complaints};
+use super::exit;
 
 /// Why a model cannot be had.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -70,6 +71,11 @@ impl Model {
             path: path.to_owned(),
             said: error.to_string(),
         })?;
+        // llama.cpp ends the process over a vocabulary that holds a text twice.
+        if let Some(text) = header.texts("tokenizer.ggml.tokens").and_then(twice) {
+            let said = format!("its vocabulary holds the token {text:?} twice");
+            return Err(LoadError::Refused { path: path.to_owned(), said });
+        }
         let mut params =
             LlamaModelParams::default().with_use_mmap(loading.map).with_use_mlock(loading.lock);
         if let Some(layers) = loading.gpu_layers {
@@ -91,11 +97,13 @@ impl Model {
             })?;
         }
         complaints();
+        let inside = exit::enter();
         let inner = LlamaModel::load_from_file(backend, path, &params).map_err(|error| {
             let said = complaints();
             let said = if said.is_empty() { error.to_string() } else { summary(&said) };
             LoadError::Refused { path: path.to_owned(), said }
         })?;
+        drop(inside);
         Ok(Self { inner, rules })
     }
 
@@ -208,6 +216,12 @@ pub(crate) fn to_llama(token: u32) -> LlamaToken {
 
 fn known(token: LlamaToken) -> Option<u32> {
     u32::try_from(token.0).ok()
+}
+
+/// A text that stands twice in a vocabulary; texts without a character get names of their own.
+fn twice(tokens: &[String]) -> Option<&str> {
+    let mut known = std::collections::HashSet::with_capacity(tokens.len());
+    tokens.iter().map(String::as_str).find(|token| !token.is_empty() && !known.insert(*token))
 }
 
 /// What a person needs of the complaints: the last is the consequence of those before.
