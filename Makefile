@@ -1,7 +1,11 @@
 # What people do with this repository. Each target works on a fresh Debian machine that has Rust and make.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench test-kill test-servers test-adapters test-python test-sanitizers
+.PHONY: help demo plugins test check bench test-kill test-servers test-adapters test-python test-sanitizers
+
+# `make plugins`: NATIVE=1 builds for this machine alone, FEATURES=cuda (vulkan, metal) for an accelerator.
+NATIVE ?=
+FEATURES ?=
 
 # Arguments for the programs of `make bench`, such as BENCH="--quick".
 BENCH ?=
@@ -11,6 +15,9 @@ help: ## List the targets
 
 demo: ## Build the program and run a small recipe: several sources on several suites
 	@scripts/demo.sh
+
+plugins: ## Build llama.cpp and the library with its kinds into target/plugins
+	@NATIVE="$(NATIVE)" FEATURES="$(FEATURES)" scripts/plugins.sh
 
 test: ## Format, lints, documentation and all daily tests
 	@scripts/test.sh

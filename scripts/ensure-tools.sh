@@ -2,7 +2,8 @@
 # Makes sure that the tools exist which a build needs beyond Rust itself.
 #
 # Build scripts of two dependencies compile C (BLAKE3's vector code, Zstandard), and Rust links through `cc`. Nothing else
-# is needed. As root on a Debian machine the compiler is installed; otherwise the command that would do it is named.
+# is needed for the program itself; plugins/llama needs CMake, Ninja, a C++ compiler and clang's library. As root on a Debian machine
+# what is missing is installed; otherwise the command that would do it is named.
 set -euo pipefail
 
 fail() {
@@ -41,12 +42,23 @@ compiles_c() {
 compiles_c || install "a C compiler with the headers of the C library" gcc libc6-dev
 command -v cc > /dev/null || install "the linker driver \`cc\`" gcc libc6-dev
 
+# Bindings to C are made with clang's library and its own headers.
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] ||
+        compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" > /dev/null ||
+        compgen -G "/usr/lib*/libclang*.so*" > /dev/null ||
+        compgen -G "/usr/lib/*-linux-gnu/libclang*.so*" > /dev/null ||
+        command -v xcode-select > /dev/null
+}
+
 # What the caller names: `ensure-tools.sh fmt clippy c++`.
 for part in "$@"; do
-    if [ "$part" = c++ ]; then
-        command -v c++ > /dev/null || install "a C++ compiler for the adapters of the tests" g++
-        continue
-    fi
+    case $part in
+        c++) command -v c++ > /dev/null || install "a C++ compiler" g++ && continue ;;
+        cmake) command -v cmake > /dev/null || install "CMake" cmake && continue ;;
+        ninja) command -v ninja > /dev/null || install "Ninja" ninja-build && continue ;;
+        libclang) has_libclang || install "clang's library" libclang-dev && continue ;;
+    esac
     cargo "$part" --version > /dev/null 2>&1 && continue
     component=$part
     [ "$part" = fmt ] && component=rustfmt

@@ -4,12 +4,16 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 scripts/check.sh
-scripts/ensure-tools.sh c++
+source scripts/llama-env.sh
+echo "== plugins"
+scripts/plugins.sh
 echo "== tests"
 mkdir -p target
 log=target/test-output.txt
 status=0
 cargo test --locked --no-fail-fast < /dev/null 2>&1 | tee "$log" || status=$?
+# What computes with llama.cpp is tested as it is shipped.
+cargo test --locked --release --package tribunal-llama --no-fail-fast < /dev/null 2>&1 | tee -a "$log" || status=$?
 
 # Every binary ends with `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
 awk -v status="$status" '

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::program::Program;
 
 const FAMILIES: [&str; 6] = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "internlm2"];
-const KINDS: [&str; 5] = ["causal", "classifier", "labels", "layers", "gated"];
+const KINDS: [&str; 6] = ["causal", "judge", "classifier", "labels", "layers", "gated"];
 
 /// Makes a tiny model in the scratch folder, by the command's own defaults but for these.
 fn make(program: &Program, folder: &str, more: &[&str]) {

@@ -91,7 +91,7 @@ fn every_kind_of_head_is_imported_by_one_command() {
             .run(["model", "make-tiny", "-o", &folder, "--kind", kind, "--gguf", "--json"])
             .with_code(0)
             .json();
-        let causal = kind == "causal";
+        let causal = ["causal", "judge"].contains(&kind);
         let block = if causal {
             format!(
                 "[generator.{folder}]\nkind = \"llama.generator\"\nmodel = \"{folder}/{folder}.gguf\""

@@ -230,6 +230,8 @@ impl From<Family> for TinyFamily {
 pub enum GivesOut {
     /// Text: a language model
     Causal,
+    /// Text that is nearly always an A or a B, so that there are verdicts to be read
+    Judge,
     /// One score, through one linear layer
     Classifier,
     /// Three labels, through one linear layer
@@ -244,6 +246,7 @@ impl From<GivesOut> for TinyKind {
     fn from(kind: GivesOut) -> Self {
         match kind {
             GivesOut::Causal => TinyKind::Causal,
+            GivesOut::Judge => TinyKind::Judge,
             GivesOut::Classifier => TinyKind::Classifier,
             GivesOut::Labels => TinyKind::Labels,
             GivesOut::Layers => TinyKind::Layers,

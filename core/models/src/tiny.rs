@@ -47,6 +47,8 @@ pub const FAMILIES: [TinyFamily; 6] = [
 pub enum TinyKind {
     /// Distributions over tokens.
     Causal,
+    /// Distributions over tokens in which nearly always `A` or `B` is the likeliest, so that there are verdicts to be read.
+    Judge,
     /// One score, through one linear layer.
     Classifier,
     /// Three labels, through one linear layer.
@@ -94,7 +96,8 @@ pub fn make_tiny(
     ] {
         write_json(&out.join(name), value)?;
     }
-    let tensors = weights::of(family, kind, &shape, seed);
+    let labels = ["A", "B"].map(|label| tokenizer.id(label).as_u64().unwrap_or(0) as usize);
+    let tensors = weights::of(family, kind, &shape, labels, seed);
     write_safetensors(&out.join("model.safetensors"), &[("format", "pt".to_owned())], &tensors)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ const LANES: usize = 16;
 /// Exponentials are computed in 32 bits relative to the largest logit and summed in 64; the error is below 1e-6 for vocabularies of
 /// any size.
 pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let most = logits.get(largest(logits)).copied().unwrap_or(f32::NEG_INFINITY);
     if !most.is_finite() {
         return f64::from(most);
     }
@@ -29,7 +29,7 @@ pub(crate) fn log_sum_exp(logits: &[f32]) -> f64 {
 ///
 /// Cut into a power of two and a rest within half a logarithm of two, of which a polynomial of degree 6 (Taylor's) gives the
 /// exponential.
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// Added and taken off, it rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.max(-87.0);
@@ -46,13 +46,17 @@ fn exp(x: f32) -> f32 {
 
 /// The place of the largest logit; the first of equals.
 pub(crate) fn largest(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (place, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] || logits[best].is_nan() {
-            best = place;
+    // Numbers that are none are passed over. In lanes, so that the loop becomes vector code.
+    let mut most = [f32::NEG_INFINITY; LANES];
+    let chunks = logits.chunks_exact(LANES);
+    let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for chunk in chunks {
+        for (most, logit) in most.iter_mut().zip(chunk) {
+            *most = most.max(*logit);
         }
     }
-    best
+    let most = most.into_iter().fold(rest, f32::max);
+    logits.iter().position(|logit| *logit == most).unwrap_or(0)
 }
 
 /// The places of the `count` largest logits, largest first, the lower place first among equals.

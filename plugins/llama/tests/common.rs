@@ -110,7 +110,7 @@ pub fn question(seed: u64, words: usize) -> Question {
     // Prompts come from a small pool, so that questions share them.
     let mut shared = Random(seed % 5);
     let mut turns = vec![Turn::user(text(&mut shared, words))];
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         turns.push(Turn::assistant(text(&mut shared, 9)));
         turns.push(Turn::user(text(&mut random, 6)));
     }

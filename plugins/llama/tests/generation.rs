@@ -3,9 +3,9 @@
 use serde_json::json;
 use tribunal_api::{Finish, Generator, Grammar, Prompt, Sampling, SourceError, Turn};
 use tribunal_models::import::WeightType;
-use tribunal_models::tiny::{TinyFamily, TinyKind};
+use tribunal_models::tiny::{FAMILIES, TinyFamily, TinyKind};
 
-use crate::common::{Models, block_on, generate, generator};
+use crate::common::{Models, Random, block_on, generate, generator, text};
 
 fn asked(text: &str, seeds: u64, sampling: Sampling) -> Prompt {
     Prompt {
@@ -207,6 +207,29 @@ fn a_prompt_that_does_not_fit_is_too_long_or_is_cut() {
     assert!(completion.texts.iter().all(|text| text.finish == Finish::Length));
     let written = 2 * (128 - completion.usage.input_tokens.unwrap());
     assert_eq!(completion.usage.output_tokens, Some(written));
+}
+
+#[test]
+fn a_tiny_judge_of_every_family_is_sure_of_a_verdict() {
+    let models = Models::new();
+    for family in FAMILIES {
+        let model = models.tiny(family, TinyKind::Judge, WeightType::F16);
+        let generator = generator(&model, json!({}));
+        let mut sure = 0;
+        for place in 0..10 {
+            let labels = vec!["A".to_owned(), "B".to_owned()];
+            let prompt = Prompt { labels, ..asked(&text(&mut Random(place), 6), 1, short(1)) };
+            let completion = generate(&*generator, &prompt).unwrap();
+            let others = &completion.texts[0].tokens[0].others;
+            let mass: f64 = others
+                .iter()
+                .filter(|(text, _)| ["A", "B"].contains(&&**text))
+                .map(|(_, logprob)| logprob.exp())
+                .sum();
+            sure += usize::from(mass > 0.5);
+        }
+        assert!(sure >= 7, "{family:?}: {sure} of 10");
+    }
 }
 
 #[test]

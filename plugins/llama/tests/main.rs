@@ -3,6 +3,7 @@
 
 mod broken;
 mod common;
+mod encoder;
 mod exact;
 mod generation;
 mod golden;

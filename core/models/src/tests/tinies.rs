@@ -76,11 +76,13 @@ fn every_family_is_imported_with_every_head() {
     for family in FAMILIES {
         for kind in [
             TinyKind::Causal,
+            TinyKind::Judge,
             TinyKind::Classifier,
             TinyKind::Labels,
             TinyKind::Layers,
             TinyKind::Gated,
         ] {
+            let causal = matches!(kind, TinyKind::Causal | TinyKind::Judge);
             let folder = tiny(family, kind);
             let options = ImportOptions { labels: Some(Labels::Index(2)), ..options() };
             let options = if kind == TinyKind::Labels {
@@ -89,9 +91,9 @@ fn every_family_is_imported_with_every_head() {
                 ImportOptions { labels: None, ..options }
             };
             let (card, out) = imported(folder.path(), &options).unwrap();
-            assert_eq!(card.head.is_some(), kind != TinyKind::Causal, "{family:?} {kind:?}");
-            assert_eq!(card.outputs.len(), if kind == TinyKind::Causal { 1 } else { 2 });
-            if kind != TinyKind::Causal {
+            assert_eq!(card.head.is_some(), !causal, "{family:?} {kind:?}");
+            assert_eq!(card.outputs.len(), if causal { 1 } else { 2 });
+            if !causal {
                 let head = Head::read(&out.path().join("m.head.safetensors")).unwrap();
                 assert_eq!(head.wants_prompt_end(), kind == TinyKind::Gated);
                 assert_eq!(Some(head.description()), card.head.as_ref());

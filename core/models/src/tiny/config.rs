@@ -56,7 +56,7 @@ pub(super) fn of(
         TinyFamily::Internlm2 => ("internlm2", "InternLM2"),
     };
     let class = match kind {
-        TinyKind::Causal => format!("{stem}ForCausalLM"),
+        TinyKind::Causal | TinyKind::Judge => format!("{stem}ForCausalLM"),
         TinyKind::Classifier if family == TinyFamily::Internlm2 => format!("{stem}ForRewardModel"),
         TinyKind::Classifier | TinyKind::Labels => format!("{stem}ForSequenceClassification"),
         TinyKind::Layers => "INFORMForSequenceClassification".to_owned(),
@@ -111,7 +111,8 @@ pub(super) fn of(
             set("sliding_window", 32.into());
             // Small enough to be felt by random weights.
             set("attn_logit_softcapping", 5.0.into());
-            set("final_logit_softcapping", 3.0.into());
+            let cap = if kind == TinyKind::Judge { 30.0 } else { 3.0 };
+            set("final_logit_softcapping", cap.into());
         }
         TinyFamily::Internlm2 => {
             set("bias", false.into());
@@ -121,7 +122,7 @@ pub(super) fn of(
         }
     }
     match kind {
-        TinyKind::Causal => {}
+        TinyKind::Causal | TinyKind::Judge => {}
         TinyKind::Classifier | TinyKind::Layers => {
             set("id2label", json!({"0": "LABEL_0"}));
             set("label2id", json!({"LABEL_0": 0}));

@@ -35,6 +35,7 @@ pub(super) fn of(
     family: TinyFamily,
     kind: TinyKind,
     shape: &Shape,
+    labels: [usize; 2],
     seed: u64,
 ) -> Vec<SidecarTensor> {
     let mut maker = Maker { random: ChaCha8Rng::seed_from_u64(seed), tensors: Vec::new() };
@@ -82,14 +83,28 @@ pub(super) fn of(
     }
     norm(&mut maker, "model.norm.weight".to_owned(), shape.hidden);
     head(&mut maker, internlm2, kind, shape);
+    if kind == TinyKind::Judge {
+        // The output matrix; the embedding, where they are tied.
+        let output = if shape.tied { 0 } else { maker.tensors.len() - 1 };
+        stand_out(&mut maker.tensors[output].values, shape.hidden as usize, labels);
+    }
     maker.tensors
+}
+
+/// Makes the rows of two tokens large and opposite: whatever the hidden state, one of the two is likely.
+fn stand_out(values: &mut [f32], hidden: usize, [one, other]: [usize; 2]) {
+    for column in 0..hidden {
+        let number = 64.0 * values[one * hidden + column];
+        values[one * hidden + column] = number;
+        values[other * hidden + column] = -number;
+    }
 }
 
 fn head(maker: &mut Maker, internlm2: bool, kind: TinyKind, shape: &Shape) {
     let hidden = shape.hidden;
     match kind {
-        TinyKind::Causal if shape.tied => {}
-        TinyKind::Causal => {
+        TinyKind::Causal | TinyKind::Judge if shape.tied => {}
+        TinyKind::Causal | TinyKind::Judge => {
             let name = if internlm2 { "output.weight" } else { "lm_head.weight" };
             maker.matrix(name.to_owned(), shape.rows, hidden);
         }

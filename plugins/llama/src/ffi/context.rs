@@ -142,8 +142,9 @@ impl Context {
         params.n_batch = shape.rows as u32;
         params.n_ubatch = shape.rows as u32;
         params.n_seq_max = shape.sequences as u32;
-        // The library ends the process when there are fewer outputs than sequences.
-        params.n_outputs_max = shape.outputs.max(shape.sequences).min(shape.rows) as u32;
+        // The library ends the process when there are fewer outputs than sequences, or than rows of an encoder.
+        let outputs = if shape.rank { shape.rows } else { shape.outputs.max(shape.sequences) };
+        params.n_outputs_max = outputs.min(shape.rows) as u32;
         params.n_threads = shape.threads.max(1) as i32;
         params.n_threads_batch = params.n_threads;
         params.flash_attn_type = match shape.flash {

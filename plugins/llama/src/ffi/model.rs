@@ -169,6 +169,18 @@ impl Model {
         }
     }
 
+    /// True for a token that stands for one byte in a vocabulary of pieces.
+    pub(crate) fn is_byte(&self, token: u32) -> bool {
+        // SAFETY: a model that lives, and a token of its vocabulary.
+        (token as usize) < self.vocabulary()
+            && unsafe {
+                let vocabulary = sys::llama_model_get_vocab(self.pointer());
+                sys::llama_vocab_get_attr(vocabulary, token.cast_signed())
+                    & sys::LLAMA_TOKEN_ATTR_BYTE
+                    != 0
+            }
+    }
+
     /// The begin token, where there is one.
     pub(crate) fn bos(&self) -> Option<u32> {
         // llama.cpp takes token 11 where a file names none, and files of Qwen name one that texts never begin with.

@@ -82,6 +82,8 @@ pub(crate) struct Computing {
     waiting: Waiting<Pending>,
     /// Tokens by their bytes, made when labels are first asked for.
     by_piece: Option<HashMap<Vec<u8>, u32>>,
+    /// Those of one row, kept for their memory.
+    logits: Vec<f32>,
     abort: Abort,
 }
 
@@ -125,6 +127,7 @@ impl Computing {
             next_task: 0,
             waiting: Waiting::default(),
             by_piece: None,
+            logits: Vec::new(),
             abort,
         })
     }
@@ -227,7 +230,10 @@ impl Computing {
         let model = self.context.model();
         let by_piece = self.by_piece.get_or_insert_with(|| {
             let mut known = HashMap::new();
-            for token in 0..model.vocabulary() as u32 {
+            // Vocabularies of pieces have a letter twice, as a piece and as a byte: texts are written with the piece.
+            let all = || 0..model.vocabulary() as u32;
+            let pieces = all().filter(|token| !model.is_byte(*token));
+            for token in pieces.chain(all()) {
                 known.entry(model.piece(token, false)).or_insert(token);
             }
             known
@@ -441,8 +447,11 @@ impl Computing {
         }
         for (row, Row { sequence, .. }) in rows.into_iter().enumerate() {
             if let Some(Slot { sample, at }) = self.slots[sequence].take() {
-                let logits = self.context.logits(row)?.to_vec();
+                let mut logits = std::mem::take(&mut self.logits);
+                logits.clear();
+                logits.extend_from_slice(self.context.logits(row)?);
                 self.go_on(sample, at + 1, &logits, Some(sequence));
+                self.logits = logits;
             }
         }
         Ok(())

@@ -1,62 +1,145 @@
 //! Drawing a token.
 
-use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use tribunal_api::Sampling;
 
-use crate::logprob::largest;
+use crate::logprob::{exp, largest};
 
-/// How the tokens of one sample are drawn: its own seed, so that it depends on no other sample.
+/// How the tokens of one sample are drawn: its own stream of random numbers, so that it depends on no other sample.
 pub(crate) enum Drawing {
     Greedy,
-    Seeded(LlamaSampler),
+    Seeded(Seeded),
+}
+
+/// Temperature first, then the share of probability mass, then the draw.
+pub(crate) struct Seeded {
+    temperature: f32,
+    top_p: f64,
+    random: ChaCha8Rng,
+    /// Probabilities of the latest draw up to a factor, kept for their memory.
+    weights: Vec<f32>,
 }
 
 impl Drawing {
-    /// Temperature first, then the share of probability mass, then the draw.
     pub(crate) fn new(sampling: &Sampling, seed: u64) -> Self {
         if sampling.temperature <= 0.0 {
             return Self::Greedy;
         }
-        let mut chain = vec![LlamaSampler::temp(sampling.temperature as f32)];
-        if sampling.top_p < 1.0 {
-            chain.push(LlamaSampler::top_p(sampling.top_p as f32, 1));
-        }
-        chain.push(LlamaSampler::dist(folded(seed)));
-        Self::Seeded(LlamaSampler::chain(chain, true))
+        Self::Seeded(Seeded {
+            temperature: sampling.temperature as f32,
+            top_p: sampling.top_p,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            weights: Vec::new(),
+        })
     }
 
     /// One token of those whose logits are above minus infinity; `None` when there is none.
     pub(crate) fn draw(&mut self, logits: &[f32]) -> Option<u32> {
+        let best = largest(logits);
+        logits.get(best).filter(|logit| **logit > f32::NEG_INFINITY)?;
         let token = match self {
-            Self::Greedy => u32::try_from(largest(logits)).ok(),
-            Self::Seeded(chain) => {
-                let mut all = candidates(logits);
-                chain.apply(&mut all);
-                let token = all.selected_token()?;
-                chain.accept(token);
-                u32::try_from(token.0).ok()
-            }
-        }?;
-        logits.get(token as usize).filter(|logit| **logit > f32::NEG_INFINITY).map(|_| token)
+            Self::Greedy => best,
+            Self::Seeded(seeded) => seeded.draw(logits, best),
+        };
+        u32::try_from(token).ok()
     }
 }
 
-/// Seeds of llama.cpp have 32 bits, and one value that stands for a random one.
-fn folded(seed: u64) -> u32 {
-    let mixed = (seed ^ (seed >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let folded = (mixed >> 32) as u32;
-    if folded == u32::MAX { 0 } else { folded }
+impl Seeded {
+    /// `best`: the place of the largest logit, which is finite.
+    fn draw(&mut self, logits: &[f32], best: usize) -> usize {
+        let (most, scale) = (logits[best], 1.0 / self.temperature);
+        self.weights.clear();
+        // Tokens further below than 87 have the weight 0.
+        self.weights.extend(logits.iter().map(|logit| exp((logit - most) * scale)));
+        if self.top_p < 1.0 {
+            cut(&mut self.weights, self.top_p);
+        }
+        let blocks = self.weights.chunks(BLOCK).map(sum).collect::<Vec<f64>>();
+        let total: f64 = blocks.iter().sum();
+        // 53 bits, from 0 to just below 1.
+        let unit = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let mut left = unit * total;
+        for (block, weights) in blocks.into_iter().zip(self.weights.chunks(BLOCK).enumerate()) {
+            if left >= block {
+                left -= block;
+                continue;
+            }
+            let (place, weights) = weights;
+            for (token, weight) in weights.iter().enumerate() {
+                left -= f64::from(*weight);
+                if left < 0.0 {
+                    return place * BLOCK + token;
+                }
+            }
+            // The sum of a block is rounded in another order than this one.
+            left = 0.0;
+        }
+        best
+    }
+}
+
+/// Weights that are summed together, so that most need not be looked at twice.
+const BLOCK: usize = 512;
+
+fn sum(weights: &[f32]) -> f64 {
+    let mut sums = [0.0_f64; 8];
+    let chunks = weights.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().copied().map(f64::from).sum();
+    for chunk in chunks {
+        for (sum, weight) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(*weight);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+/// Weights of one class share sign, exponent and seven bits of their fraction.
+const CLASS_BITS: u32 = 16;
+
+/// Keeps the likeliest tokens that together have this share of the mass, as many as it takes to reach it; the others get the weight 0. Of
+/// equal ones the first is kept.
+fn cut(weights: &mut [f32], share: f64) {
+    // Bits of positive numbers sort as the numbers do.
+    let class = |weight: f32| (weight.to_bits() >> CLASS_BITS) as usize;
+    let classes = class(1.0) + 1;
+    let mut masses = vec![0.0_f64; classes];
+    for weight in weights.iter() {
+        masses[class(*weight).min(classes - 1)] += f64::from(*weight);
+    }
+    let mut left = share * masses.iter().sum::<f64>();
+    let mut border = classes - 1;
+    while border > 0 && masses[border] < left {
+        left -= masses[border];
+        border -= 1;
+    }
+    let mut at_border: Vec<usize> =
+        (0..weights.len()).filter(|token| class(weights[*token]) == border).collect();
+    at_border.sort_by(|one, other| weights[*other].total_cmp(&weights[*one]).then(one.cmp(other)));
+    let kept = at_border.iter().take_while(|token| {
+        let wanted = left > 0.0;
+        left -= f64::from(weights[**token]);
+        wanted
+    });
+    let kept = kept.count().max(1);
+    for token in at_border.drain(..).skip(kept) {
+        weights[token] = 0.0;
+    }
+    for weight in weights.iter_mut() {
+        if class(*weight) < border {
+            *weight = 0.0;
+        }
+    }
 }
 
 pub(super) fn candidates(logits: &[f32]) -> LlamaTokenDataArray {
     let one = |(token, logit): (i32, &f32)| LlamaTokenData::new(LlamaToken(token), *logit, 0.0);
-    LlamaTokenDataArray::from_iter(
-        (0..).zip(logits).filter(|(_, logit)| **logit > f32::NEG_INFINITY).map(one),
-        false,
-    )
+    let possible = (0..).zip(logits).filter(|(_, logit)| **logit > f32::NEG_INFINITY);
+    LlamaTokenDataArray::from_iter(possible.map(one), false)
 }
 
 #[cfg(test)]
@@ -98,6 +181,32 @@ mod tests {
         for seed in 0..500 {
             let token = Drawing::new(&sampling(1.0, 0.9), seed).draw(&logits);
             assert!(matches!(token, Some(1 | 2)));
+        }
+    }
+
+    #[test]
+    fn the_kept_tokens_are_those_of_sorting() {
+        let mut random = ChaCha8Rng::seed_from_u64(3);
+        for share in [0.05, 0.5, 0.9, 0.999] {
+            let weights: Vec<f32> =
+                (0..500).map(|_| exp(-((random.next_u32() % 1000) as f32) / 100.0)).collect();
+            let mut order: Vec<usize> = (0..weights.len()).collect();
+            order.sort_by(|one, other| {
+                weights[*other].total_cmp(&weights[*one]).then(one.cmp(other))
+            });
+            let total: f64 = weights.iter().copied().map(f64::from).sum();
+            let mut mass = 0.0;
+            let mut wanted = vec![0.0; weights.len()];
+            for token in order {
+                if mass >= share * total * (1.0 - 1e-12) {
+                    break;
+                }
+                mass += f64::from(weights[token]);
+                wanted[token] = weights[token];
+            }
+            let mut kept = weights;
+            cut(&mut kept, share);
+            assert_eq!(kept, wanted, "{share}");
         }
     }
 }
