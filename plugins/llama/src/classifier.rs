@@ -82,6 +82,7 @@ pub(crate) fn register(registry: &mut Registry) {
 
 struct Classifier {
     settings: Settings,
+    chosen: Arc<Chosen>,
     worker: Worker<Computing>,
 }
 
@@ -96,9 +97,9 @@ impl Classifier {
             add_special_tokens: settings.add_special_tokens,
         };
         let chosen = Arc::new(keys.choose()?);
-        let own = settings.clone();
-        let worker = Worker::new(move |abort| Computing::load(&own, &chosen, abort));
-        Ok(Self { settings, worker })
+        let (own, same) = (settings.clone(), chosen.clone());
+        let worker = Worker::new(move |abort| Computing::load(&own, &same, abort));
+        Ok(Self { settings, chosen, worker })
     }
 }
 
@@ -135,10 +136,8 @@ impl RewardSource for Classifier {
     async fn identify(&self) -> Result<Identity, SourceError> {
         let file = ModelFile::find(self.settings.model.as_path())?;
         let head = head_path(&self.settings, &file);
-        let template = self.settings.template.as_ref().map(PathSetting::as_path);
-        let template = template.filter(|path| path.is_file());
-        let further: Vec<_> = head.as_deref().into_iter().chain(template).collect();
-        let digest = file.digest(&further)?;
+        let further: Vec<_> = head.as_deref().into_iter().collect();
+        let digest = file.digest(&further, self.chosen.template_text())?;
         let name = format!("{} ({})", file.name(), self.settings.mode.as_str());
         Ok(Identity::of_content(name, digest))
     }
@@ -207,7 +206,35 @@ impl Computing {
             None => None,
         };
         let model = settings.compute.load(&file)?;
-        if !model.is_encoder() {
+        if model.is_encoder() {
+            if let Some(path) = path {
+                return Err(broken(format!(
+                    "`{}` is an encoder, which has its head inside: `{}` cannot be applied to it",
+                    file.first().display(),
+                    path.display()
+                )));
+            }
+            let labels = model.labels();
+            match settings.label {
+                None if labels > 1 => {
+                    return Err(broken(format!(
+                        "`{}` has {labels} labels, and nothing says which is the score: name it with `label`, from 0",
+                        file.first().display()
+                    )));
+                }
+                Some(label) if label >= labels.max(1) => {
+                    return Err(broken(format!(
+                        "`label` is {label}, and `{}` has {labels} labels, counted from 0",
+                        file.first().display()
+                    )));
+                }
+                _ => {}
+            }
+        } else {
+            if settings.label.is_some() {
+                let message = "`label` is for encoders: which label of a decoder is the score, its head file says";
+                return Err(broken(message.to_owned()));
+            }
             let head = head.as_ref().ok_or_else(|| {
                 broken(format!(
                     "`{}` has no head: there is no `{}.head.safetensors` beside it; import the whole model with `tribunal model import`, or name the file with `head`",
@@ -348,7 +375,10 @@ impl Computing {
         Ok(Inspection {
             bos: bos.map(|bos| (bos, leading(bos))),
             most_tokens: Some(self.context.shape().context as u64),
-            read_at: format!("hidden state of token {last}, {piece:?}"),
+            read_at: match &self.head {
+                Some(_) => format!("hidden state of token {last}, {piece:?}"),
+                None => "the head inside the file, over the pooled text".to_owned(),
+            },
             rendered: encoded.rendered,
             exact: true,
             tokens: encoded.tokens,
@@ -386,7 +416,7 @@ impl Computing {
             return Ok(None);
         }
         let labels = self.context.pooled(0)?;
-        let label = self.label.unwrap_or(0).min(labels.len() - 1);
+        let label = self.label.unwrap_or(0);
         let parts = match labels {
             [_] => Vec::new(),
             labels => labels

@@ -34,6 +34,13 @@ pub(crate) struct Chosen {
     special: Option<bool>,
 }
 
+impl Chosen {
+    /// What the template says that stands in the model's place, for the identity: whatever file it came from.
+    pub(crate) fn template_text(&self) -> &str {
+        self.template.as_ref().map_or("", ChatTemplate::text)
+    }
+}
+
 impl DialogueKeys {
     /// Reads the template file, if one is named.
     pub(crate) fn choose(&self) -> Result<Chosen, SettingsError> {

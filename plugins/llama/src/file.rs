@@ -40,8 +40,8 @@ impl ModelFile {
         }
     }
 
-    /// A digest of all parts and of these further files.
-    pub(crate) fn digest(&self, further: &[&Path]) -> Result<String, SourceError> {
+    /// A digest of all parts, of these further files, and of a template's text.
+    pub(crate) fn digest(&self, further: &[&Path], template: &str) -> Result<String, SourceError> {
         let mut hasher = blake3::Hasher::new();
         for path in self.parts.iter().map(PathBuf::as_path).chain(further.iter().copied()) {
             let mut one = blake3::Hasher::new();
@@ -50,6 +50,7 @@ impl ModelFile {
             })?;
             hasher.update(one.finalize().as_bytes());
         }
+        hasher.update(template.as_bytes());
         Ok(hasher.finalize().to_hex()[..32].to_owned())
     }
 }
@@ -86,10 +87,11 @@ mod tests {
         std::fs::write(part(2), "GGUF two").unwrap();
         let model = ModelFile::find(&part(2)).unwrap();
         assert_eq!((model.first(), &*model.name()), (&*part(1), "rm"));
-        let digest = model.digest(&[]).unwrap();
+        let digest = model.digest(&[], "").unwrap();
         std::fs::write(part(2), "GGUF three").unwrap();
-        assert_ne!(model.digest(&[]).unwrap(), digest);
-        assert_ne!(model.digest(&[&part(1)]).unwrap(), model.digest(&[]).unwrap());
+        assert_ne!(model.digest(&[], "").unwrap(), digest);
+        assert_ne!(model.digest(&[], "{{ messages }}").unwrap(), model.digest(&[], "").unwrap());
+        assert_ne!(model.digest(&[&part(1)], "").unwrap(), model.digest(&[], "").unwrap());
     }
 
     #[test]

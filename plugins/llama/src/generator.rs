@@ -18,7 +18,7 @@ use tribunal_api::{
     SelfCheck, SettingsError, SourceError, async_trait,
 };
 
-use crate::dialogue::DialogueKeys;
+use crate::dialogue::{Chosen, DialogueKeys};
 use crate::file::ModelFile;
 use crate::settings::{Compute, Mode, Truncation};
 use crate::worker::Worker;
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     /// Tokens of prompt and reply together. Default: what the model was trained on, at most 8192.
     #[schemars(range(min = 8, max = 1_048_576))]
     context: Option<u32>,
-    /// Samples that are written side by side. Each takes memory for a whole context in the mode `exact`. Default 8.
+    /// Samples that are written side by side. Each takes memory for a whole context. Default 8.
     #[schemars(range(min = 1, max = 128))]
     #[schemars(extend("x-tribunal-operational" = true))]
     slots: Option<u32>,
@@ -133,6 +133,7 @@ pub(crate) fn register(registry: &mut Registry) {
 
 struct Local {
     settings: Settings,
+    chosen: Arc<Chosen>,
     worker: Worker<Computing>,
 }
 
@@ -154,9 +155,9 @@ impl Local {
             return Err(SettingsError::of_key("thinking", message)
                 .with_hint("write `thinking = false` for a model without reasoning"));
         }
-        let own = settings.clone();
-        let worker = Worker::new(move |abort| Computing::load(&own, &chosen, abort));
-        Ok(Self { settings, worker })
+        let (own, same) = (settings.clone(), chosen.clone());
+        let worker = Worker::new(move |abort| Computing::load(&own, &same, abort));
+        Ok(Self { settings, chosen, worker })
     }
 }
 
@@ -177,9 +178,7 @@ impl Generator for Local {
 
     async fn identify(&self) -> Result<Identity, SourceError> {
         let file = ModelFile::find(self.settings.model.as_path())?;
-        let template = self.settings.template.as_ref().map(PathSetting::as_path);
-        let template: Vec<_> = template.into_iter().filter(|path| path.is_file()).collect();
-        let digest = file.digest(&template)?;
+        let digest = file.digest(&[], self.chosen.template_text())?;
         let name = format!("{} ({})", file.name(), self.settings.mode.as_str());
         Ok(Identity::of_content(name, digest))
     }

@@ -99,6 +99,7 @@ pub(crate) fn register(registry: &mut Registry) {
 
 struct Likelihood {
     settings: Settings,
+    chosen: Arc<Chosen>,
     worker: Worker<Computing>,
 }
 
@@ -113,9 +114,9 @@ impl Likelihood {
             add_special_tokens: Some(false),
         };
         let chosen = Arc::new(keys.choose()?);
-        let own = settings.clone();
-        let worker = Worker::new(move |abort| Computing::load(&own, &chosen, abort));
-        Ok(Self { settings, worker })
+        let (own, same) = (settings.clone(), chosen.clone());
+        let worker = Worker::new(move |abort| Computing::load(&own, &same, abort));
+        Ok(Self { settings, chosen, worker })
     }
 }
 
@@ -136,13 +137,11 @@ impl RewardSource for Likelihood {
 
     async fn identify(&self) -> Result<Identity, SourceError> {
         let file = ModelFile::find(self.settings.model.as_path())?;
-        let template = self.settings.template.as_ref().map(PathSetting::as_path);
-        let template: Vec<_> = template.into_iter().filter(|path| path.is_file()).collect();
-        let mut digest = file.digest(&template)?;
+        let mut digest = file.digest(&[], self.chosen.template_text())?;
         let mut name = file.name();
         if let Some(reference) = &self.settings.reference {
             let reference = ModelFile::find(reference.as_path())?;
-            digest = format!("{digest} {}", reference.digest(&[])?);
+            digest = format!("{digest} {}", reference.digest(&[], "")?);
             name = format!("{name} against {}", reference.name());
         }
         let name = format!("{name} ({})", self.settings.mode.as_str());

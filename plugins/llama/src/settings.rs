@@ -111,6 +111,11 @@ impl Compute {
         let context = wanted.context.unwrap_or(trained.min(CONTEXT)) as usize;
         let fast = wanted.mode == Mode::Fast;
         let rank = model.is_encoder();
+        if rank && context > trained as usize {
+            return Err(SourceError::Broken {
+                message: format!("`context` is {context}, and the encoder knows {trained} places"),
+            });
+        }
         let shape = Shape {
             context,
             sequences: wanted.sequences,

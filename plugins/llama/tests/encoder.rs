@@ -266,6 +266,14 @@ fn an_encoder_gives_the_raw_logits_of_its_own_head() {
         scores.push(number(&answer));
     }
     assert!(scores[0] != scores[1] && scores[1] != scores[2]);
+    let opened = |further| {
+        block_on(source("llama.classifier", &path, further).open()).unwrap_err().to_string()
+    };
+    assert!(opened(json!({ "template": template })).contains("2 labels"));
+    assert!(opened(json!({ "template": template, "label": 2 })).contains("2 labels"));
+    assert!(
+        opened(json!({ "template": template, "label": 1, "context": 65 })).contains("64 places")
+    );
     let long = Question::of_text(&"good ".repeat(80), &["bad"]);
     assert!(score(&*better, &long).unwrap().readout.scores().is_none());
 }
