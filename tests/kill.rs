@@ -131,7 +131,8 @@ pub fn kill_and_resume(
     whole: &Whole,
     kills: usize,
 ) -> usize {
-    let whole_run = u64::try_from(whole.took.as_micros()).unwrap();
+    // A machine that was busy before may be free now.
+    let mut took = whole.took;
     let mut moments = Moments(1);
     let (mut round, mut killed, mut while_storing) = (0, 0, 0);
     while killed < kills {
@@ -150,6 +151,7 @@ pub fn kill_and_resume(
         loop {
             let before = stored_bytes(&out);
             // Mostly a moment at which this process has stored so many bytes, else any moment of a whole run and after it.
+            let whole_run = u64::try_from(took.as_micros()).unwrap();
             let moment = Duration::from_micros(moments.next(whole_run * 3 / 2));
             let mark = before + 40 + moments.next(whole.bytes / kills.clamp(3, 8) as u64);
             let by_bytes = killed % 4 != 3;
@@ -171,6 +173,9 @@ pub fn kill_and_resume(
                 std::thread::sleep(whole.took / 5000);
             };
             if ended {
+                if before == 0 {
+                    took = took.min(started.elapsed());
+                }
                 break;
             }
             child.kill().unwrap();
