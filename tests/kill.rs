@@ -150,9 +150,10 @@ pub fn kill_and_resume(
         };
         loop {
             let before = stored_bytes(&out);
-            // Mostly a moment at which this process has stored so many bytes, else any moment of a whole run and after it.
-            let whole_run = u64::try_from(took.as_micros()).unwrap();
-            let moment = Duration::from_micros(moments.next(whole_run * 3 / 2));
+            // Mostly a moment at which this process has stored so many bytes, else any moment of what is left of a run and after it.
+            let left = whole.bytes.saturating_sub(before) as f64 / whole.bytes as f64;
+            let most = took.mul_f64(1.5 * left).as_micros();
+            let moment = Duration::from_micros(moments.next(u64::try_from(most).unwrap()));
             let mark = before + 40 + moments.next(whole.bytes / kills.clamp(3, 8) as u64);
             let by_bytes = killed % 4 != 3;
             let started = Instant::now();
