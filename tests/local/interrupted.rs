@@ -129,7 +129,6 @@ fn an_interrupted_self_check_ends_soon() {
 }
 
 #[test]
-#[ignore = "about one in three ends with SIGSEGV: the process exits while the model's thread computes"]
 fn a_judge_that_is_interrupted_twice_ends_soon_and_can_go_on() {
     interrupt_the_judge(2, 64);
 }

@@ -144,7 +144,6 @@ fn a_file_that_is_no_sound_model_is_named_and_costs_nothing_that_is_stored() {
 }
 
 #[test]
-#[ignore = "llama.cpp ends the process: GGML_ASSERT(id_to_token.size() == token_to_id.size())"]
 fn a_vocabulary_that_holds_a_token_twice_ends_no_run() {
     let program = Program::new();
     if recipe(&program, "").is_none() {

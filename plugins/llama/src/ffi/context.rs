@@ -97,6 +97,8 @@ pub(crate) struct Context {
     /// Read by llama.cpp between operations; its address stays.
     abort: Arc<AtomicBool>,
     embeddings: bool,
+    /// A batch was computed: nothing is used for the first time any more.
+    warm: bool,
     /// Outputs of the latest batch by row.
     outputs: Vec<bool>,
     rows: Rows,
@@ -185,6 +187,7 @@ impl Context {
             shape,
             abort,
             embeddings,
+            warm: false,
             outputs: Vec::new(),
             rows: Rows::default(),
         })
@@ -241,6 +244,9 @@ impl Context {
         let inside = exit::enter();
         // SAFETY: all arrays have one entry a row and live during the call; ids, places and counts were checked.
         let code = unsafe { sys::llama_decode(self.raw, lent) };
+        if !std::mem::replace(&mut self.warm, true) {
+            exit::watch();
+        }
         drop(inside);
         match code {
             0 => Ok(Decoded::Whole),

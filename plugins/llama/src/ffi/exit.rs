@@ -3,7 +3,6 @@
 //! At exit llama.cpp's own globals are destroyed. A thread that is inside the library then would read what is gone; so computing is
 //! ended and waited for first, and no thread enters again.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -17,13 +16,11 @@ unsafe extern "C" {
     fn atexit(call: extern "C" fn()) -> std::ffi::c_int;
 }
 
-/// Ends computing before what was made earlier is destroyed at exit. Called once the library's globals exist.
+/// Has computing end, at exit, before anything is destroyed that exists now. To be called again when the library may have made more
+/// globals: it makes some when they are first used, and what was made last is destroyed first.
 pub(super) fn watch() {
-    static WATCHED: OnceLock<()> = OnceLock::new();
-    WATCHED.get_or_init(|| {
-        // SAFETY: the function lives as long as the library, which is never unloaded. Without room for it there is no remedy.
-        let _ = unsafe { atexit(leave) };
-    });
+    // SAFETY: the function lives as long as the library, which is never unloaded. Without room for it there is no remedy.
+    let _ = unsafe { atexit(leave) };
 }
 
 extern "C" fn leave() {
