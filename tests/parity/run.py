@@ -508,9 +508,13 @@ def main() -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(section.__name__ for section in SECTIONS))
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--family", choices=[family.name for family in FAMILIES], help="only this one, where sections go through families")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
+    known = [section.__name__ for section in SECTIONS]
+    for name in given.sections:
+        if name not in known:
+            parser.error(f"there is no section `{name}`")
     families = [family for family in FAMILIES if given.family in (None, family.name)]
-    wanted = [section for section in SECTIONS if section.__name__ in (given.sections or [each.__name__ for each in SECTIONS])]
+    wanted = [section for section in SECTIONS if section.__name__ in (given.sections or known)]
     report = Report()
     with tempfile.TemporaryDirectory(prefix="parity-") as scratch:
         bench = Bench(Programs(given.tribunal, given.ask, pathlib.Path(scratch)), report, given.full, families)
