@@ -204,7 +204,7 @@ fn damaged_files_end_at_most_the_process_of_the_library() {
 }
 
 #[test]
-#[ignore = "takes minutes; 10,000 cases"]
+#[ignore = "takes a quarter of an hour: `cargo test --test tribunal ten_thousand -- --ignored --nocapture`"]
 fn ten_thousand_damaged_files() {
     put_all(1000, 10_000);
 }

@@ -188,7 +188,8 @@ pub trait RewardSource: Send + Sync {
         Limits::default()
     }
 
-    /// True for what computes on this machine: a call may take as long as it takes, unless the recipe sets a timeout.
+    /// True for what computes on this machine: a call may take as long as it takes, unless the recipe sets a timeout, and is left
+    /// when the run is to stop.
     fn unhurried(&self) -> bool {
         false
     }

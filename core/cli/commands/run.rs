@@ -205,7 +205,7 @@ async fn listen(stop: Stop, level: Level) {
     interrupted().await;
     if level != Level::Quiet {
         tell(
-            "stopping: calls under way are finished and stored; press Ctrl-C again to end at once",
+            "stopping: calls to servers are finished and stored, what is computed here is left; press Ctrl-C again to end at once",
         );
     }
     stop.stop();

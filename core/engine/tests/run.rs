@@ -48,6 +48,8 @@ enum Mood {
     Gone,
     Panics,
     Sleeps,
+    /// The same, on this machine.
+    Computes,
     /// Answers with one score too many.
     Wide,
     /// Rejects questions whose first candidate is even.
@@ -104,6 +106,10 @@ impl RewardSource for Fake {
         Limits { batch: 4, in_flight: 3, lane: Some("fake".to_owned()) }
     }
 
+    fn unhurried(&self) -> bool {
+        self.config.mood == Mood::Computes
+    }
+
     async fn identify(&self) -> Result<Identity, SourceError> {
         Ok(Identity::of_code("fake", "1"))
     }
@@ -115,7 +121,7 @@ impl RewardSource for Fake {
         tokio::time::sleep(Duration::from_millis(1)).await;
         match self.config.mood {
             Mood::Panics => panic!("the fake source fell over"),
-            Mood::Sleeps => tokio::time::sleep(Duration::from_secs(3600)).await,
+            Mood::Sleeps | Mood::Computes => tokio::time::sleep(Duration::from_secs(3600)).await,
             _ => {}
         }
         self.backend.together.fetch_sub(1, Ordering::SeqCst);
@@ -480,6 +486,28 @@ async fn a_stopped_run_says_so_and_can_go_on() {
     assert!(end.interrupted);
     assert_eq!(end.answered, 0);
     assert_eq!(scene.drive(&ready, &folder, &Options::default()).await.answered, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_computed_here_is_left_when_the_run_is_stopped() {
+    let scene = Scene::new();
+    let ready = scene.ready(&recipe("computes", 50)).await;
+    let folder = scene.run_folder(&ready, "run");
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let stopping = async {
+        while scene.backend.calls.load(Ordering::SeqCst) < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        asked.stop();
+    };
+    let options = Options::default();
+    let driven = run::drive(&ready, &folder, &options, Vec::new(), stop);
+    let both = async { tokio::join!(driven, stopping) };
+    let (end, ()) = tokio::time::timeout(Duration::from_secs(30), both).await.unwrap();
+    let end = end.unwrap();
+    assert!(end.interrupted);
+    assert_eq!((end.answered, end.unanswered), (0, 100));
 }
 
 #[tokio::test(flavor = "multi_thread")]

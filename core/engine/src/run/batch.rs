@@ -59,6 +59,14 @@ struct AskedCell {
 }
 
 impl Asking {
+    /// True when no call leaves this machine, as far as source and generators say.
+    fn computes_here(&self) -> bool {
+        match self.generators.is_empty() {
+            true => self.source.unhurried(),
+            false => self.generators.iter().all(|generator| generator.unhurried()),
+        }
+    }
+
     pub(super) fn new(ready: &Ready, place: usize, served: &HashMap<String, String>) -> Self {
         let planned = &ready.plan.sources[place];
         let limits = planned.source.limits();
@@ -192,7 +200,12 @@ async fn ask_batch(
             units: Arc::from(ids.as_slice()),
             overseer: overseer.clone(),
         };
-        let answers = CALLER.scope(caller, call(&asking, questions.clone())).await;
+        let answers = CALLER.scope(caller, call(&asking, questions.clone()));
+        let answers = tokio::select! {
+            answers = answers => answers,
+            // What is computed here costs nothing but time: it is left, and asked again when the run goes on.
+            () = shared.stop.wait(), if asking.computes_here() => return Ok(BatchEnd::Done),
+        };
         let took = started.elapsed();
         let sorted = sort(&questions, answers);
         answered_any |= !sorted.units.is_empty();

@@ -71,6 +71,9 @@ impl Model {
             path: path.to_owned(),
             said: error.to_string(),
         })?;
+        if let Some(said) = uneven(&header) {
+            return Err(LoadError::Refused { path: path.to_owned(), said });
+        }
         // llama.cpp ends the process over a vocabulary that holds a text twice.
         if let Some(text) = header.texts("tokenizer.ggml.tokens").and_then(twice) {
             let said = format!("its vocabulary holds the token {text:?} twice");
@@ -216,6 +219,22 @@ pub(crate) fn to_llama(token: u32) -> LlamaToken {
 
 fn known(token: LlamaToken) -> Option<u32> {
     u32::try_from(token.0).ok()
+}
+
+/// Widths that llama.cpp's graphs of these architectures take for granted, and end the process over.
+fn uneven(header: &Gguf) -> Option<String> {
+    if !matches!(header.architecture(), Some("llama" | "qwen2" | "qwen3")) {
+        return None;
+    }
+    let heads = header.of_architecture("attention.head_count").filter(|heads| *heads > 0);
+    let usual =
+        header.of_architecture("embedding_length").zip(heads).map(|(width, heads)| width / heads);
+    let key = header.of_architecture("attention.key_length").or(usual)?;
+    let others = ["attention.value_length", "rope.dimension_count"];
+    let (name, other) = others.into_iter().find_map(|name| {
+        Some((name, header.of_architecture(name).filter(|other| *other != key)?))
+    })?;
+    Some(format!("its attention heads are {key} wide, and `{name}` is {other}"))
 }
 
 /// A text that stands twice in a vocabulary; texts without a character get names of their own.
