@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use tribunal_api::SourceError;
 use tribunal_engine::fault::Faults;
 use tribunal_engine::ready::Unidentified;
 use tribunal_engine::run::RunError;
@@ -26,7 +27,7 @@ pub enum Exit {
     Unanswered = 3,
     /// The run stopped at a budget or limit and can be resumed.
     Stopped = 4,
-    /// A plugin could not be loaded.
+    /// A plugin, or the model that a source computes with, could not be loaded.
     Plugin = 5,
     /// A source could not be reached or denied access.
     Unreachable = 6,
@@ -155,7 +156,11 @@ impl From<RunError> for Failure {
 impl From<Unidentified> for Failure {
     fn from(error: Unidentified) -> Self {
         let hint = "check the source's settings, files and server, then run the same command again";
-        Self::new(Exit::Unreachable, error, Some(hint.to_owned()))
+        let exit = match error.error {
+            SourceError::Broken { .. } => Exit::Plugin,
+            _ => Exit::Unreachable,
+        };
+        Self::new(exit, error, Some(hint.to_owned()))
     }
 }
 

@@ -174,12 +174,15 @@ fn unless_stopped<T>(
 
 /// What the self-check says, with its exit code.
 pub fn probe_failure(failure: probe::ProbeFailure) -> Failure {
-    let exit = if failure.unreachable() { Exit::Unreachable } else { Exit::SelfCheck };
-    let hint = (exit == Exit::SelfCheck).then(|| {
-        "mend the source, or go on with `--accept-unverified`; every report will then say so"
-            .to_owned()
-    });
-    Failure::new(exit, failure, hint)
+    let (exit, hint) = match failure {
+        probe::ProbeFailure::Unfit(_) => (
+            Exit::SelfCheck,
+            Some("mend the source, or go on with `--accept-unverified`; every report will then say so"),
+        ),
+        probe::ProbeFailure::Unopened { .. } => (Exit::Plugin, None),
+        probe::ProbeFailure::Unanswered { .. } => (Exit::Unreachable, None),
+    };
+    Failure::new(exit, failure, hint.map(str::to_owned))
 }
 
 /// What is allowed and yet probably not meant.
@@ -324,7 +327,10 @@ fn how_it_ended(summary: &Summary, end: &End, asking: &Asking) -> Exit {
     } else if end.over_budget.is_some() {
         Exit::Stopped
     } else if !end.stopped_sources.is_empty() {
-        Exit::Unreachable
+        match end.stopped_sources.iter().all(|source| source.unopened) {
+            true => Exit::Plugin,
+            false => Exit::Unreachable,
+        }
     } else if over_tolerance(summary, end, asking) {
         Exit::Unanswered
     } else {

@@ -76,6 +76,14 @@ pub enum ProbeFailure {
     /// Sources whose scores cannot be trusted; all of them are named, with findings and remedies.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Unfit(Vec<Unfit>),
+    /// A source that could not be opened, by a fault of its own that no waiting mends.
+    #[error("source `{source_name}` cannot be opened: {}", error.message())]
+    Unopened {
+        /// Name of the source's block.
+        source_name: String,
+        /// What it said.
+        error: SourceError,
+    },
     /// A source that did not answer.
     #[error("the self-check of source `{source_name}` got no answer: {error}")]
     Unanswered {
@@ -87,9 +95,13 @@ pub enum ProbeFailure {
 }
 
 impl ProbeFailure {
-    /// True when a source did not answer, rather than answered badly.
-    pub fn unreachable(&self) -> bool {
-        matches!(self, ProbeFailure::Unanswered { .. })
+    /// What a source said that did not open.
+    pub(crate) fn opening(source_name: &str, error: SourceError) -> Self {
+        let source_name = source_name.to_owned();
+        match error {
+            SourceError::Broken { .. } => ProbeFailure::Unopened { source_name, error },
+            error => ProbeFailure::Unanswered { source_name, error },
+        }
     }
 }
 
@@ -154,9 +166,9 @@ pub async fn probe_all(
 /// When the source does not answer.
 pub async fn probe_planned(ready: &Ready, place: usize) -> Result<Verdict, ProbeFailure> {
     let planned = &ready.plan.sources[place];
-    opening::open(&planned.source, &planned.generators, &planned.calls).await.map_err(|error| {
-        ProbeFailure::Unanswered { source_name: planned.name.to_string(), error }
-    })?;
+    opening::open(&planned.source, &planned.generators, &planned.calls)
+        .await
+        .map_err(|error| ProbeFailure::opening(&planned.name, error))?;
     check(&planned.source, &planned.own_calls(), || longest::longest(ready, place))
         .await
         .map_err(|error| ProbeFailure::Unanswered { source_name: planned.name.to_string(), error })

@@ -82,8 +82,19 @@ pub struct End {
     pub interrupted: bool,
     /// The budget that is used up, if one is.
     pub over_budget: Option<String>,
-    /// Sources that were given up, and why.
-    pub stopped_sources: Vec<(String, String)>,
+    /// Sources that were given up.
+    pub stopped_sources: Vec<StoppedSource>,
+}
+
+/// A source that was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoppedSource {
+    /// Name of its block.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+    /// True when it could not be opened, by a fault of its own that no waiting mends.
+    pub unopened: bool,
 }
 
 /// Why a run could not go on.
@@ -250,7 +261,7 @@ async fn ask_all(
     queues: Vec<Vec<queue::Pending>>,
     options: &Options,
     shared: &Arc<Shared>,
-) -> Result<Vec<(String, String)>, RunError> {
+) -> Result<Vec<StoppedSource>, RunError> {
     let served = store::served_models(folder)?;
     let mut open = JoinSet::new();
     let mut stopped = Vec::new();

@@ -202,7 +202,7 @@ impl Computing {
         let path = head_path(settings, &file);
         // Headers are cheap: a missing or wrong head is told before gigabytes are read.
         let head = match &path {
-            Some(path) => Some(Head::read(path).map_err(|error| broken(error.to_string()))?),
+            Some(path) => Some(Head::read(path).map_err(|error| broken(format!("{error}; {}", error.hint())))?),
             None => None,
         };
         let model = settings.compute.load(&file)?;
@@ -259,7 +259,7 @@ impl Computing {
             mode: settings.mode,
         };
         let context = settings.compute.context(&model, wanted, abort.flag())?;
-        let dialogues = Dialogues::new(&model, chosen)?;
+        let dialogues = Dialogues::new(&model, chosen).map_err(|error| file.blamed(error))?;
         Ok(Self {
             context,
             dialogues,

@@ -40,6 +40,16 @@ impl ModelFile {
         }
     }
 
+    /// An error that is this model's own, with its name.
+    pub(crate) fn blamed(&self, error: SourceError) -> SourceError {
+        match error {
+            SourceError::Broken { message } => {
+                broken(format!("`{}`: {message}", self.first().display()))
+            }
+            error => error,
+        }
+    }
+
     /// A digest of all parts, of these further files, and of a template's text.
     pub(crate) fn digest(&self, further: &[&Path], template: &str) -> Result<String, SourceError> {
         let mut hasher = blake3::Hasher::new();

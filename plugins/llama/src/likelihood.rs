@@ -232,21 +232,22 @@ impl Computing {
             outputs: OUTPUTS,
             mode: settings.mode,
         };
-        let reader = |path: &PathSetting| -> Result<Reader, SourceError> {
-            let model = settings.compute.load(&ModelFile::find(path.as_path())?)?;
+        let reader = |file: &ModelFile| -> Result<Reader, SourceError> {
+            let model = settings.compute.load(file)?;
             if model.is_encoder() {
-                return Err(SourceError::Broken {
-                    message: format!(
-                        "`{}` is an encoder: it gives no probabilities of what comes next",
-                        path.as_path().display()
-                    ),
-                });
+                let message = "the model is an encoder, which gives no probabilities of what \
+                               comes next; `llama.classifier` reads its scores"
+                    .to_owned();
+                return Err(file.blamed(SourceError::Broken { message }));
             }
             let context = settings.compute.context(&model, wanted, abort.flag())?;
             Ok(Reader { context, trunk: Trunk::new(0) })
         };
-        let policy = reader(&settings.model)?;
-        let reference = settings.reference.as_ref().map(reader).transpose()?;
+        let found = |path: &PathSetting| ModelFile::find(path.as_path());
+        let file = found(&settings.model)?;
+        let policy = reader(&file)?;
+        let reference = settings.reference.as_ref().map(found).transpose()?;
+        let reference = reference.as_ref().map(reader).transpose()?;
         let model = policy.context.model();
         if let Some(reference) = &reference
             && reference.context.model().vocabulary() != model.vocabulary()
@@ -259,7 +260,7 @@ impl Computing {
                 ),
             });
         }
-        let dialogues = Dialogues::new(model, chosen)?;
+        let dialogues = Dialogues::new(model, chosen).map_err(|error| file.blamed(error))?;
         Ok(Self {
             policy,
             reference,

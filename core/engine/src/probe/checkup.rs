@@ -50,7 +50,7 @@ pub async fn checkup(ready: &Ready, place: usize) -> Result<Checkup, ProbeFailur
     let identity = ready::identify(planned).await.map_err(unanswered)?;
     opening::open(&planned.source, &planned.generators, &planned.calls)
         .await
-        .map_err(unanswered)?;
+        .map_err(|error| ProbeFailure::opening(&planned.name, error))?;
     let item = match example(ready, place) {
         None => None,
         Some((suite, case, question)) => {

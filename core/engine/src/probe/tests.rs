@@ -519,7 +519,7 @@ impl Reporter for Told {
 async fn a_failure_names_every_unfit_source_with_remedies() {
     let mut ready = ready(&["good", "constant", "control", "first"]).await;
     let failure = probe_all(&mut ready, false, &[]).await.expect_err("two sources are unfit");
-    assert!(!failure.unreachable());
+    assert!(matches!(failure, ProbeFailure::Unfit(_)));
     assert_eq!(
         failure.to_string(),
         "source `constant` fails its self-check\n  \
@@ -557,7 +557,7 @@ async fn what_is_accepted_is_noted_without_changing_the_digest_of_the_plan() {
 async fn a_source_that_does_not_answer_is_carried_apart() {
     let mut ready = ready(&["constant", "denied"]).await;
     let failure = probe_all(&mut ready, true, &[]).await.expect_err("access is denied");
-    assert!(failure.unreachable());
+    assert!(matches!(failure, ProbeFailure::Unanswered { .. }));
     assert_eq!(
         failure.to_string(),
         "the self-check of source `denied` got no answer: access was denied: no such key"

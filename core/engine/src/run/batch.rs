@@ -25,10 +25,11 @@ use crate::lane::{self, CALLER, Caller, Lane, Overseer, Patience, Signal};
 use crate::opening;
 use crate::plan::Calls;
 use crate::ready::Ready;
+use crate::run::StoppedSource;
 use crate::store::{StoredSample, StoredUnit, Timing};
 
-/// `None` when a source is done, else its name and why it was given up.
-pub(super) type SourceEnd = Result<Option<(String, String)>, RunError>;
+/// `None` when a source is done.
+pub(super) type SourceEnd = Result<Option<StoppedSource>, RunError>;
 
 /// This many batches in a row without any answer break the circuit: the backend is gone.
 const BREAK_AFTER: usize = 5;
@@ -128,7 +129,8 @@ pub(super) async fn ask_source(
             if let Err(error) = opened {
                 let reason = error.to_string();
                 shared.tell(&Event::SourceStopped { source: &asking.name, reason: reason.clone() });
-                return Ok(Some((asking.name.to_string(), reason)));
+                let unopened = matches!(error, SourceError::Broken { .. });
+                return Ok(Some(StoppedSource { name: asking.name.to_string(), reason, unopened }));
             }
         }
         () = shared.stop.wait() => return Ok(None),
@@ -172,7 +174,7 @@ pub(super) async fn ask_source(
     }
     let Some(reason) = stopped else { return Ok(None) };
     shared.tell(&Event::SourceStopped { source: &asking.name, reason: reason.clone() });
-    Ok(Some((asking.name.to_string(), reason)))
+    Ok(Some(StoppedSource { name: asking.name.to_string(), reason, unopened: false }))
 }
 
 async fn ask_batch(

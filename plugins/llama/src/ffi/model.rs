@@ -24,7 +24,7 @@ pub(crate) enum LoadError {
     #[error("{0}; {1}")]
     Header(String, &'static str),
     /// llama.cpp refuses it.
-    #[error("llama.cpp cannot load `{}`: {said}", path.display())]
+    #[error("llama.cpp cannot load `{}`: {said}; {}", path.display(), remedy(said))]
     Refused {
         /// The file.
         path: PathBuf,
@@ -219,6 +219,19 @@ pub(crate) fn to_llama(token: u32) -> LlamaToken {
 
 fn known(token: LlamaToken) -> Option<u32> {
     u32::try_from(token.0).ok()
+}
+
+/// What to do about what llama.cpp said.
+fn remedy(said: &str) -> &'static str {
+    if said.contains("unknown model architecture") {
+        "use a model of another family: this build of llama.cpp does not know it"
+    } else if said.contains("tokenizer") || said.contains("vocab") {
+        "import the model's whole folder again, with its tokenizer"
+    } else if said.contains("alloc") || said.contains("memory") {
+        "use a smaller or more quantised model"
+    } else {
+        "fetch or convert the file again; `tribunal model info` shows what it holds"
+    }
 }
 
 /// Widths that llama.cpp's graphs of these architectures take for granted, and end the process over.

@@ -93,10 +93,13 @@ impl Computing {
         chosen: &Chosen,
         abort: Abort,
     ) -> Result<Self, SourceError> {
-        let model = settings.compute.load(&ModelFile::find(settings.model.as_path())?)?;
+        let file = ModelFile::find(settings.model.as_path())?;
+        let model = settings.compute.load(&file)?;
         if model.is_encoder() {
-            let message = "the model is an encoder, and encoders write no text".to_owned();
-            return Err(SourceError::Broken { message });
+            let message = "the model is an encoder, which writes no text; \
+                           `llama.classifier` reads its scores"
+                .to_owned();
+            return Err(file.blamed(SourceError::Broken { message }));
         }
         // No token is computed alone: a second slot is there for company.
         let slots = settings.slots().max(2);
@@ -107,7 +110,7 @@ impl Computing {
             mode: settings.mode,
         };
         let context = settings.compute.context(&model, wanted, abort.flag())?;
-        let dialogues = Dialogues::new(&model, chosen)?;
+        let dialogues = Dialogues::new(&model, chosen).map_err(|error| file.blamed(error))?;
         let tags = settings.thinking().map(|Thinking { open, close, budget }| {
             let closing = dialogues.bare(&model, &format!("\n{close}\n\n"));
             Arc::new(Tags { open, close, budget, closing })
