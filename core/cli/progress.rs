@@ -151,7 +151,7 @@ impl Reporter for Progress {
             Event::Reused { folder, units } => {
                 state.say(&format!("{units} answers are taken over from {folder}"));
             }
-            Event::Probed { source, right, of, findings, .. } => {
+            Event::Probed { source, right, of, findings, notes, .. } => {
                 if self.level == Level::Verbose || !findings.is_empty() {
                     state.say(&format!(
                         "self-check of source `{source}`: {right} of {of} known pairs right"
@@ -159,6 +159,9 @@ impl Reporter for Progress {
                 }
                 for finding in findings {
                     state.say(&format!("warning: source `{source}`: {finding}"));
+                }
+                for note in notes.iter().filter(|_| self.level == Level::Verbose) {
+                    state.say(&format!("note: source `{source}`: {note}"));
                 }
             }
             Event::Source { source, units, identity } => {

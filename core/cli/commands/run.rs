@@ -177,7 +177,9 @@ pub fn probe_failure(failure: probe::ProbeFailure) -> Failure {
     let (exit, hint) = match failure {
         probe::ProbeFailure::Unfit(_) => (
             Exit::SelfCheck,
-            Some("mend the source, or go on with `--accept-unverified`; every report will then say so"),
+            Some(
+                "mend the source, or go on with `--accept-unverified`; every report will then say so",
+            ),
         ),
         probe::ProbeFailure::Unopened { .. } => (Exit::Plugin, None),
         probe::ProbeFailure::Unanswered { .. } => (Exit::Unreachable, None),

@@ -240,6 +240,7 @@ async fn check(
             "all scores lie between 0 and 1, as after a sigmoid or as probabilities do".to_owned(),
         );
     }
+    notes.extend(judge::drift(&said, &alone).and_then(judge::Drift::note));
     match longest::inspect(source, calls, &questions[0]).await {
         Ok(Some(inspection)) => findings.extend(
             inspection

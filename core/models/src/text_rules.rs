@@ -115,7 +115,7 @@ impl TextRules {
             Some(Value::Array(Array::I32(types))) => types,
             _ => &[],
         };
-        let special = tokens.iter().zip(types).filter(|(_, kind)| matches!(kind, 3 | 4));
+        let special = tokens.iter().zip(types).filter(|(_, kind)| matches!(kind, 2..=4));
         Ok(Self::new(normalizer, prefix, special.map(|(text, _)| text.clone())))
     }
 

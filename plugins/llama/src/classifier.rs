@@ -202,7 +202,9 @@ impl Computing {
         let path = head_path(settings, &file);
         // Headers are cheap: a missing or wrong head is told before gigabytes are read.
         let head = match &path {
-            Some(path) => Some(Head::read(path).map_err(|error| broken(format!("{error}; {}", error.hint())))?),
+            Some(path) => Some(
+                Head::read(path).map_err(|error| broken(format!("{error}; {}", error.hint())))?,
+            ),
             None => None,
         };
         let model = settings.compute.load(&file)?;

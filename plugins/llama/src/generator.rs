@@ -72,7 +72,8 @@ pub(crate) struct Settings {
     /// Tokens of prompt and reply together. Default: what the model was trained on, at most 8192.
     #[schemars(range(min = 8, max = 1_048_576))]
     context: Option<u32>,
-    /// Samples that are written side by side. Each takes memory for a whole context. Default 8.
+    /// Samples that are written side by side. Each takes memory for a whole context. Default 8, or as many as half of
+    /// the free memory holds, and at least 2.
     #[schemars(range(min = 1, max = 128))]
     #[schemars(extend("x-tribunal-operational" = true))]
     slots: Option<u32>,
@@ -121,6 +122,7 @@ impl Settings {
         }
     }
 
+    /// Samples side by side, before memory is looked at.
     fn slots(&self) -> usize {
         self.slots.unwrap_or(SLOTS) as usize
     }

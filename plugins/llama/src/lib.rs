@@ -12,6 +12,7 @@ mod file;
 mod generator;
 mod likelihood;
 mod logprob;
+mod memory;
 mod order;
 mod reading;
 mod settings;

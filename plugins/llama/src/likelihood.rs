@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tribunal_api::{
     Answer, Answers, Arity, Card, Identity, Inspection, Limits, PathSetting, Question, Reason,
@@ -41,7 +41,7 @@ const OUTPUTS: usize = 128;
 const IN_FLIGHT: usize = 32;
 
 /// What becomes of the sum over tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Normalise {
     /// Nothing.

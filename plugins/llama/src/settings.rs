@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tribunal_api::SourceError;
 
-use crate::ffi::{Context, ContextError, Kv, LoadError, Loading, Model, Shape};
+use crate::ffi::{Context, ContextError, Kv, LoadError, Loading, Model, Shape, offloads};
 use crate::file::ModelFile;
 use crate::threads::free_cores;
 
 /// How numbers are computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
     /// A question gives the same bits alone and among others: no flash attention, a cache of its own for each text, in 32 bits.
     #[default]
     Exact,
-    /// Flash attention where the device has it, one cache in 16 bits for all texts. Results may differ in the last digits from run to run.
+    /// Flash attention where it is faster, one cache in 16 bits for all texts. Results may differ in the last digits from run to run.
     Fast,
 }
 
@@ -33,7 +33,7 @@ impl Mode {
 }
 
 /// What becomes of a text that is too long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Truncation {
     /// An abstention, `too-long`.
@@ -100,6 +100,20 @@ impl Compute {
         Ok(Arc::new(Model::load(file.first(), &loading)?))
     }
 
+    /// The most tokens of a text.
+    fn tokens(&self, model: &Model, context: Option<u32>) -> usize {
+        context.unwrap_or(model.trained_context().clamp(1, CONTEXT)) as usize
+    }
+
+    /// What the cache of one text takes, in bytes.
+    pub(crate) fn cache_bytes(&self, model: &Model, context: Option<u32>, mode: Mode) -> u64 {
+        let number = match mode {
+            Mode::Exact => 4,
+            Mode::Fast => 2,
+        };
+        number * model.cached_numbers() * self.tokens(model, context) as u64
+    }
+
     /// Makes a context for a loaded model.
     pub(crate) fn context(
         &self,
@@ -107,11 +121,11 @@ impl Compute {
         wanted: Wanted,
         abort: Arc<AtomicBool>,
     ) -> Result<Context, SourceError> {
-        let trained = model.trained_context().max(1);
-        let context = wanted.context.unwrap_or(trained.min(CONTEXT)) as usize;
+        let context = self.tokens(model, wanted.context);
         let fast = wanted.mode == Mode::Fast;
         let rank = model.is_encoder();
-        if rank && context > trained as usize {
+        let trained = model.trained_context() as usize;
+        if rank && context > trained {
             return Err(SourceError::Broken {
                 message: format!("`context` is {context}, and the encoder knows {trained} places"),
             });
@@ -122,7 +136,8 @@ impl Compute {
             // Encoders read a text at once.
             rows: if rank { context } else { ROWS.min(context.max(4)).max(wanted.sequences) },
             outputs: wanted.outputs,
-            flash: fast,
+            // Where the processor computes, many short sums of one row each are no work for it.
+            flash: fast && (wanted.sequences == 1 || offloads()),
             unified: fast,
             kv: if fast { Kv::F16 } else { Kv::F32 },
             threads: self.threads.unwrap_or_else(free_cores),

@@ -53,6 +53,10 @@ fn unknown_kind(component: Component, block: &Block, registry: &Registry) -> Fau
             "`{}` is a kind of {other}: write `[{other}.{}]`",
             block.kind, block.name
         )),
+        None if block.kind.starts_with("llama.") => fault.hint(
+            "it comes with the plugin for llama.cpp: `make plugins` builds it, and `[[plugin]]` with \
+             `folder = \"target/plugins\"` loads it",
+        ),
         None => fault.hint(format!("`tribunal list {component}s` tells what each kind is")),
     }
 }

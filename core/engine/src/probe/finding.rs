@@ -220,6 +220,6 @@ fn write_right(f: &mut fmt::Formatter<'_>, right: usize, tied: usize, of: usize)
 }
 
 /// A number with three significant digits.
-fn short(value: f64) -> f64 {
+pub(super) fn short(value: f64) -> f64 {
     format!("{value:.2e}").parse().unwrap_or(value)
 }

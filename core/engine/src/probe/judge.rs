@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tribunal_api::Scale;
 
 use super::ask::Said;
-use super::finding::Finding;
+use super::finding::{Finding, short};
 use super::pairs::KnownPair;
 
 /// How known pairs are put to a source.
@@ -90,7 +90,7 @@ pub(super) fn findings(
             findings.extend(tally.finding(shown));
         }
     }
-    findings.extend(batch_dependent(said, alone, &scores));
+    findings.extend(drift(said, alone).and_then(Drift::finding));
     findings
 }
 
@@ -141,18 +141,53 @@ fn saturated(shown: Shown, scores: &[f64]) -> Option<Finding> {
     found.then_some(Finding::Saturated { at_edge, of: scores.len() })
 }
 
-fn batch_dependent(said: &[Said], alone: &[(usize, Said)], scores: &[f64]) -> Option<Finding> {
+/// How far answers are from those to the same questions asked alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Drift {
+    /// The largest absolute difference, in the source's units.
+    most: f64,
+    /// The largest less the least score of all questions, in the source's units.
+    range: f64,
+    /// Questions with scores both ways.
+    of: usize,
+}
+
+impl Drift {
+    fn is_small(self) -> bool {
+        self.most <= self.range * 1e-3
+    }
+
+    fn finding(self) -> Option<Finding> {
+        let Self { most, range, of } = self;
+        (!self.is_small()).then_some(Finding::BatchDependent { most, range, of })
+    }
+
+    /// What is worth knowing and no fault.
+    pub(super) fn note(self) -> Option<String> {
+        (self.most > 0.0 && self.is_small()).then(|| {
+            format!(
+                "scores depend a little on what else is asked: up to {} apart over {} questions asked alone and among \
+                 others, where all scores span {}",
+                short(self.most),
+                self.of,
+                short(self.range)
+            )
+        })
+    }
+}
+
+/// Compares with what was said to questions asked alone; `None` when none of them has scores both ways.
+pub(super) fn drift(said: &[Said], alone: &[(usize, Said)]) -> Option<Drift> {
     let most_of = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::NEG_INFINITY, f64::max);
-    let range =
-        most_of(&mut scores.iter().copied()) + most_of(&mut scores.iter().map(|score| -score));
+    let scores = || said.iter().flatten().flatten().copied();
+    let range = most_of(&mut scores()) + most_of(&mut scores().map(|score| -score));
     let differences = alone.iter().filter_map(|(place, alone)| {
         let (among, alone) = (said[*place].as_ref().ok()?, alone.as_ref().ok()?);
         Some(most_of(&mut among.iter().zip(alone).map(|(among, alone)| (among - alone).abs())))
     });
     let differences: Vec<f64> = differences.collect();
-    let most = most_of(&mut differences.iter().copied());
     let of = differences.len();
-    (of > 0 && most > range * 1e-3).then_some(Finding::BatchDependent { most, range, of })
+    (of > 0).then(|| Drift { most: most_of(&mut differences.iter().copied()), range, of })
 }
 
 #[cfg(test)]
@@ -203,8 +238,16 @@ mod tests {
     #[test]
     fn drift_up_to_a_thousandth_of_the_range_passes() {
         let said: Vec<Said> = vec![Ok(vec![0.0]), Ok(vec![8.0])];
-        let found = |alone: f64| batch_dependent(&said, &[(1, Ok(vec![alone]))], &[0.0, 8.0]);
-        assert_eq!(found(8.007_812_5), None);
-        assert_eq!(found(8.25), Some(Finding::BatchDependent { most: 0.25, range: 8.0, of: 1 }));
+        let drift = |alone: f64| drift(&said, &[(1, Ok(vec![alone]))]).unwrap();
+        assert_eq!((drift(8.0).finding(), drift(8.0).note()), (None, None));
+        assert_eq!(drift(8.007_812_5).finding(), None);
+        assert!(
+            drift(8.007_812_5).note().unwrap().contains("up to 0.00781 apart over 1 questions")
+        );
+        assert_eq!(
+            drift(8.25).finding(),
+            Some(Finding::BatchDependent { most: 0.25, range: 8.0, of: 1 })
+        );
+        assert_eq!(drift(8.25).note(), None);
     }
 }

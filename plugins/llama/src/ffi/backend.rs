@@ -31,6 +31,12 @@ pub(super) fn backend() -> Option<&'static LlamaBackend> {
     BACKEND.get_or_init(start).as_ref()
 }
 
+/// True when this build and machine compute on more than the processor.
+pub(crate) fn offloads() -> bool {
+    // SAFETY: no arguments.
+    backend().is_some() && unsafe { sys::llama_supports_gpu_offload() }
+}
+
 /// Takes what was complained about on this thread.
 pub(super) fn complaints() -> String {
     COMPLAINTS.take().trim().to_owned()

@@ -148,6 +148,32 @@ impl Model {
         self.inner.n_ctx_train()
     }
 
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.inner.size()
+    }
+
+    /// Numbers that the cache keeps for each token: keys and values of all layers.
+    pub(crate) fn cached_numbers(&self) -> u64 {
+        // SAFETY: a model that lives.
+        let (layers, heads, groups, width) = unsafe {
+            let model = self.pointer();
+            (
+                sys::llama_model_n_layer(model),
+                sys::llama_model_n_head(model),
+                sys::llama_model_n_head_kv(model),
+                sys::llama_model_n_embd(model),
+            )
+        };
+        let usual = width / heads.max(1);
+        let of = |key: &str| {
+            let stored = self.meta(&format!("{}.attention.{key}", self.architecture()));
+            stored.and_then(|text| text.parse().ok()).unwrap_or(usual)
+        };
+        let head = of("key_length").saturating_add(of("value_length"));
+        [layers, groups, head].into_iter().map(|count| u64::try_from(count).unwrap_or(0)).product()
+    }
+
     /// True for encoders, which see a text from both sides.
     pub(crate) fn is_encoder(&self) -> bool {
         self.meta(&format!("{}.attention.causal", self.architecture())).as_deref() == Some("false")

@@ -15,6 +15,7 @@ use crate::dialogue::{Chosen, Dialogues};
 use crate::ffi::{Context, ContextError, Decoded, Model, Row};
 use crate::file::ModelFile;
 use crate::logprob::{log_sum_exp, top};
+use crate::memory;
 use crate::order::Waiting;
 use crate::reading::{Read, Trunk};
 use crate::settings::{Mode, Truncation, Wanted};
@@ -28,6 +29,13 @@ const LISTED: usize = 20;
 pub(crate) enum Job {
     Generate { prompt: Prompt, promise: Promise<Result<Completion, SourceError>> },
     Inspect { prompt: Prompt, promise: Promise<Result<Inspection, SourceError>> },
+}
+
+/// As many slots of `each` bytes, up to `most` and at least 2, as half of what is free beside the weights holds, with one for the trunk.
+fn slots_in(free: Option<u64>, weights: u64, each: u64, most: usize) -> usize {
+    let Some(free) = free else { return most };
+    let held = free.saturating_sub(weights) / 2 / each.max(1);
+    usize::try_from(held.saturating_sub(1)).unwrap_or(most).clamp(2.min(most), most)
 }
 
 /// A prompt that waits for the trunk.
@@ -103,6 +111,13 @@ impl Computing {
         }
         // No token is computed alone: a second slot is there for company.
         let slots = settings.slots().max(2);
+        let slots = match settings.slots {
+            Some(_) => slots,
+            None => {
+                let each = settings.compute.cache_bytes(&model, settings.context, settings.mode);
+                slots_in(memory::free(), model.bytes(), each, slots)
+            }
+        };
         let wanted = Wanted {
             context: settings.context,
             sequences: slots + 1,
@@ -492,5 +507,19 @@ impl Engine for Computing {
                 self.fail(id, error.clone());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slots_in;
+
+    #[test]
+    fn slots_take_half_of_the_memory_that_weights_leave() {
+        // 100 - 20 are free, of which 40 hold 4 caches: one is the trunk's.
+        assert_eq!(slots_in(Some(100), 20, 10, 8), 3);
+        assert_eq!(slots_in(Some(1000), 20, 10, 8), 8);
+        assert_eq!(slots_in(Some(10), 20, 10, 8), 2);
+        assert_eq!(slots_in(None, 20, 10, 8), 8);
     }
 }

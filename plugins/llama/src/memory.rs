@@ -1,0 +1,31 @@
+//! How much memory is left.
+
+/// Bytes that this process may still take without swapping; `None` where the system does not say.
+pub(crate) fn free() -> Option<u64> {
+    let machine = available(&std::fs::read_to_string("/proc/meminfo").ok()?)?;
+    let read = |name: &str| -> Option<u64> {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
+        text.trim().parse().ok()
+    };
+    let group = read("memory.max").zip(read("memory.current"));
+    Some(group.map_or(machine, |(most, used)| machine.min(most.saturating_sub(used))))
+}
+
+/// Reads `/proc/meminfo`, which counts in KiB.
+fn available(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|count| count * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_kibibytes() {
+        let text =
+            "MemTotal:       24689152 kB\nMemFree:         1 kB\nMemAvailable:   23000000 kB\n";
+        assert_eq!(available(text), Some(23_000_000 * 1024));
+        assert_eq!(available("MemTotal: 1 kB\n"), None);
+    }
+}
