@@ -30,10 +30,8 @@ CLASSIFIER, LIKELIHOOD, GENERATOR = "llama.classifier", "llama.likelihood", "lla
 
 # Scores have deviations about 1, so these are absolute and relative at once.
 TINY_SCORES, HALF_SCORES = 1e-5, 1e-4
-# llama.cpp looks GELU up in a table of numbers in 16 bits. It moves hidden states of Gemma 2 by some 2e-4 and scores with them.
-GEMMA_SCORES = 5e-3
 LIKELIHOODS = 1e-3
-LABELS, GEMMA_LABELS = 1e-4, 5e-3
+LABELS = 1e-4
 
 
 class Bench:
@@ -141,14 +139,13 @@ def scores_alike(bench: Bench, family: Family, size: Size, count: int, most: flo
 def classifiers(bench: Bench) -> None:
     """Tiny classifiers of every family, 64 texts each."""
     for family in bench.families:
-        scores_alike(bench, family, TINY, 64, GEMMA_SCORES if family.name == "gemma2" else TINY_SCORES)
+        scores_alike(bench, family, TINY, 64, TINY_SCORES)
 
 
 def half(bench: Bench) -> None:
     """Classifiers in the shape of 0.5B of every family."""
     for family in bench.families:
-        most = GEMMA_SCORES if family.name == "gemma2" else HALF_SCORES
-        scores_alike(bench, family, HALF, 64 if bench.full else 10, most)
+        scores_alike(bench, family, HALF, 64 if bench.full else 10, HALF_SCORES)
 
 
 def heads(bench: Bench) -> None:
@@ -260,24 +257,24 @@ def likelihoods(bench: Bench, family: Family) -> None:
     per_token = settings | {"normalise": "tokens"}
     answers, _ = bench.programs.ask_all(LIKELIHOOD, per_token, map(question, turns))
     wanted = [total / length for total, length in zip(sums, lengths, strict=True)]
-    bench.report.check(f"{name}: the same per token", largest([score_of(answer) for answer in answers], wanted), label_limit(family))
+    bench.report.check(f"{name}: the same per token", largest([score_of(answer) for answer in answers], wanted), LABELS)
     against = settings | {"reference": str(base_file)}
     answers, _ = bench.programs.ask_all(LIKELIHOOD, against, map(question, turns))
     wanted = [total - other for total, other in zip(sums, base_sums, strict=True)]
     difference = largest([score_of(answer) for answer in answers], wanted)
     detail = f"rewards from {min(wanted):.0f} to {max(wanted):.0f}"
     # Two sums of up to a thousand terms are subtracted, so that the difference is as wrong as they are.
-    most = label_limit(family) * max(map(abs, sums)) / 10
+    most = LABELS * max(map(abs, sums)) / 10
     bench.report.check(f"{name}: policy less reference", difference, most, detail)
     prompts = [{"turns": each[:-1], "sampling": {"max-tokens": 1}, "seeds": [1], "labels": LABEL_TEXTS} for each in turns]
-    label_ids = [tokens_written(tokenizer, label) for label in LABEL_TEXTS]
+    label_ids = [token_written(tokenizer, label) for label in LABEL_TEXTS]
     opened = [tokens_of(tokenizer, each[:-1], opened=True) for each in turns]
-    wanted = [float(row[ids].logsumexp(0)) for each in opened for row in [logprobs(policy, each)[-1]] for ids in label_ids]
+    wanted = [float(row[label]) for each in opened for row in [logprobs(policy, each)[-1]] for label in label_ids]
     answers, _ = bench.programs.ask_all(GENERATOR, settings | GENERATING, prompts)
     bench.report.equal(f"{name}: token ids of prompts", wrong_tokens(answers, opened), count)
     found = [number for answer in answers for number in listed(answer, LABEL_TEXTS)]
     detail = f"{len(wanted)} log-probabilities from {min(wanted):.1f} to {max(wanted):.1f}"
-    bench.report.check(f"{name}: label log-probabilities", largest(found, wanted), label_limit(family), detail)
+    bench.report.check(f"{name}: label log-probabilities", largest(found, wanted), LABELS, detail)
 
 
 LABEL_TEXTS = ["A", "B", "1", "7"]
@@ -285,14 +282,10 @@ LABEL_TEXTS = ["A", "B", "1", "7"]
 GENERATING: Json = {"slots": 3, "thinking": False}
 
 
-def label_limit(family: Family) -> float:
-    return GEMMA_LABELS if family.name == "gemma2" else LABELS
-
-
-def tokens_written(tokenizer: Any, letter: str) -> list[int]:
-    """The tokens that are written as this letter: vocabularies of pieces have one for the byte beside it."""
+def token_written(tokenizer: Any, letter: str) -> int:
+    """The token that a text of this letter is written with; vocabularies of pieces without it have one for the byte."""
     known = tokenizer.get_vocab()
-    return [known[name] for name in (letter, f"<0x{ord(letter):02X}>") if name in known]
+    return int(next(known[name] for name in (letter, f"<0x{ord(letter):02X}>") if name in known))
 
 
 def listed(answer: Json, wanted: list[str]) -> list[float]:

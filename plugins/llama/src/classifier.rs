@@ -209,6 +209,18 @@ impl Computing {
         };
         let model = settings.compute.load(&file)?;
         if model.is_encoder() {
+            if model.is_encoder_decoder() {
+                return Err(broken(format!(
+                    "`{}` is an encoder with a decoder behind it: scores are read from one or the other alone",
+                    file.first().display()
+                )));
+            }
+            if !model.has_head() {
+                return Err(broken(format!(
+                    "`{}` is an encoder without a head: its hidden states are no scores; use one that was trained to classify",
+                    file.first().display()
+                )));
+            }
             if let Some(path) = path {
                 return Err(broken(format!(
                     "`{}` is an encoder, which has its head inside: `{}` cannot be applied to it",

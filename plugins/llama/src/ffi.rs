@@ -8,6 +8,7 @@
 mod backend;
 mod context;
 mod exit;
+mod gelu;
 mod model;
 
 pub(crate) use backend::offloads;

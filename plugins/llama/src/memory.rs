@@ -8,7 +8,11 @@ pub(crate) fn free() -> Option<u64> {
         text.trim().parse().ok()
     };
     let group = read("memory.max").zip(read("memory.current"));
-    Some(group.map_or(machine, |(most, used)| machine.min(most.saturating_sub(used))))
+    // Files that were read count as used, and give way.
+    let stat = std::fs::read_to_string("/sys/fs/cgroup/memory.stat").unwrap_or_default();
+    let files = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")?.parse().ok());
+    let left = |(most, used): (u64, u64)| (most + files.unwrap_or(0)).saturating_sub(used);
+    Some(group.map_or(machine, |group| machine.min(left(group))))
 }
 
 /// Reads `/proc/meminfo`, which counts in KiB.

@@ -142,6 +142,7 @@ impl Compute {
             kv: if fast { Kv::F16 } else { Kv::F32 },
             threads: self.threads.unwrap_or_else(free_cores),
             rank,
+            gelu: !fast,
         };
         Ok(Context::new(model.clone(), shape, abort)?)
     }

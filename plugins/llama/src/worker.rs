@@ -1,5 +1,6 @@
 //! The thread that owns model and context.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,10 @@ use crate::ticket::{Promise, Ticket, promise};
 
 /// How often a thread that computes looks whether its work is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// llama.cpp splits texts of some vocabularies by a regular expression that goes as deep as a word is long. The memory is taken when used.
+const COMPUTE_STACK: usize = 256 << 20;
+const WATCH_STACK: usize = 1 << 20;
 
 /// What computes on the thread.
 pub(crate) trait Engine {
@@ -106,10 +111,15 @@ impl<J: Send + 'static> Running<J> {
         };
         let watched = abort.clone();
         let compute = move || {
-            let engine = make(abort.clone());
-            let (now, engine) = match engine {
-                Ok(engine) => (Made::Here, Some(engine)),
-                Err(error) => (Made::Not(error), None),
+            let making = AssertUnwindSafe(|| make(abort.clone()));
+            let (now, engine) = match catch_unwind(making) {
+                Ok(Ok(engine)) => (Made::Here, Some(engine)),
+                Ok(Err(error)) => (Made::Not(error), None),
+                // What it says was told when it happened; those who wait are not kept waiting.
+                Err(_) => {
+                    let message = "opening the model panicked".to_owned();
+                    (Made::Not(SourceError::Broken { message }), None)
+                }
             };
             let before = std::mem::replace(&mut *lock(&made), now);
             if let Made::Soon(waiting) = before {
@@ -125,17 +135,19 @@ impl<J: Send + 'static> Running<J> {
                 std::thread::park_timeout(LOOK);
             }
         };
-        running.spawn("tribunal-llama", compute)?;
-        running.spawn("tribunal-watch", watch)?;
+        running.spawn("tribunal-llama", COMPUTE_STACK, compute)?;
+        running.spawn("tribunal-watch", WATCH_STACK, watch)?;
         Ok(running)
     }
 
     fn spawn(
         &mut self,
         name: &str,
+        stack: usize,
         work: impl FnOnce() + Send + 'static,
     ) -> Result<(), SourceError> {
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+        let thread =
+            std::thread::Builder::new().name(name.to_owned()).stack_size(stack).spawn(work);
         let thread = thread.map_err(|cause| SourceError::Broken {
             message: format!("no thread can be started: {cause}"),
         })?;

@@ -274,6 +274,11 @@ fn an_encoder_gives_the_raw_logits_of_its_own_head() {
     assert!(
         opened(json!({ "template": template, "label": 1, "context": 65 })).contains("64 places")
     );
+    let headless = models.path().join("headless.gguf");
+    let tensors = bert.tensors.into_iter().filter(|tensor| !tensor.name.starts_with("cls"));
+    Bert { tensors: tensors.collect() }.write(&headless);
+    let opened = block_on(source("llama.classifier", &headless, json!({ "label": 1 })).open());
+    assert!(opened.unwrap_err().to_string().contains("without a head"));
     let long = Question::of_text(&"good ".repeat(80), &["bad"]);
     assert!(score(&*better, &long).unwrap().readout.scores().is_none());
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use llama_cpp_sys_2 as sys;
 
 use super::backend::complaints;
-use super::exit;
 use super::model::Model;
+use super::{exit, gelu};
 
 /// The most sequences that llama.cpp keeps apart.
 const MOST_SEQUENCES: usize = 256;
@@ -41,6 +41,8 @@ pub(crate) struct Shape {
     pub threads: usize,
     /// Pool by the head inside the file (encoders).
     pub rank: bool,
+    /// Compute gated GELUs in 32 bits instead of 16.
+    pub gelu: bool,
 }
 
 /// One token to be read.
@@ -168,6 +170,9 @@ impl Context {
             true => sys::LLAMA_POOLING_TYPE_RANK,
             false => sys::LLAMA_POOLING_TYPE_NONE,
         };
+        if shape.gelu {
+            (params.cb_eval, params.cb_eval_user_data) = gelu::callback(shape.threads);
+        }
         params.abort_callback = Some(aborted);
         params.abort_callback_data = Arc::as_ptr(&abort).cast_mut().cast::<c_void>();
         complaints();

@@ -58,6 +58,7 @@ pub(crate) struct Loading {
 pub(crate) struct Model {
     inner: LlamaModel,
     rules: TextRules,
+    has_head: bool,
 }
 
 impl Model {
@@ -107,7 +108,10 @@ impl Model {
             LoadError::Refused { path: path.to_owned(), said }
         })?;
         drop(inside);
-        Ok(Self { inner, rules })
+        let has_head = ["cls.weight", "cls.output.weight"]
+            .iter()
+            .any(|name| header.tensors.iter().any(|tensor| tensor.name == *name));
+        Ok(Self { inner, rules, has_head })
     }
 
     /// For llama-cpp-2's samplers.
@@ -145,7 +149,22 @@ impl Model {
 
     /// The longest text in tokens that the model was trained on.
     pub(crate) fn trained_context(&self) -> u32 {
-        self.inner.n_ctx_train()
+        // SAFETY: a model that lives.
+        u32::try_from(unsafe { sys::llama_model_n_ctx_train(self.pointer()) }).unwrap_or(0)
+    }
+
+    /// True when the file holds a classification head.
+    pub(crate) fn has_head(&self) -> bool {
+        self.has_head
+    }
+
+    /// True for encoders whose outputs only a decoder reads.
+    pub(crate) fn is_encoder_decoder(&self) -> bool {
+        // SAFETY: a model that lives.
+        unsafe {
+            sys::llama_model_has_encoder(self.pointer())
+                && sys::llama_model_has_decoder(self.pointer())
+        }
     }
 
     /// Bytes of its weights.

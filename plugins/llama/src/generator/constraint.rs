@@ -40,18 +40,30 @@ impl Constraints {
             Grammar::JsonSchema(schema) => TopLevelGrammar::from_json_schema(schema.clone()),
             Grammar::OneOf(texts) => TopLevelGrammar::from_regex(&one_of(texts)),
         };
+        let parser = self
+            .factory(model)?
+            .create_parser(guided)
+            .map_err(|error| rejected(format!("the shape of the reply cannot be read: {error}")))?;
+        Ok(Constraint::Guided(Box::new(Matcher::new(Ok(parser)))))
+    }
+
+    fn factory(&self, model: &Model) -> Result<&Arc<ParserFactory>, SourceError> {
         let factory = self.factory.get_or_init(|| {
             let vocabulary = LlamaSampler::llguidance_tok_env(model.inner());
             let factory = ParserFactory::new_simple(&vocabulary);
             factory.map(Arc::new).map_err(|error| error.to_string())
         });
-        let factory = factory.as_ref().map_err(|error| SourceError::Broken {
+        factory.as_ref().map_err(|error| SourceError::Broken {
             message: format!("the vocabulary cannot be constrained: {error}"),
-        })?;
-        let parser = factory
-            .create_parser(guided)
-            .map_err(|error| rejected(format!("the shape of the reply cannot be read: {error}")))?;
-        Ok(Constraint::Guided(Box::new(Matcher::new(Ok(parser)))))
+        })
+    }
+
+    /// Tokens whose bytes are this text and no more: what a tokenizer puts before a text is no part of a shape.
+    pub(crate) fn tokens(&self, model: &Model, text: &str) -> Result<Vec<u32>, SourceError> {
+        if text.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.factory(model)?.tok_env().tok_trie().greedy_tokenize(text.as_bytes()))
     }
 }
 

@@ -102,6 +102,8 @@ impl Computing {
         abort: Abort,
     ) -> Result<Self, SourceError> {
         let file = ModelFile::find(settings.model.as_path())?;
+        // Before weights take their share.
+        let free = memory::free();
         let model = settings.compute.load(&file)?;
         if model.is_encoder() {
             let message = "the model is an encoder, which writes no text; \
@@ -115,7 +117,7 @@ impl Computing {
             Some(_) => slots,
             None => {
                 let each = settings.compute.cache_bytes(&model, settings.context, settings.mode);
-                slots_in(memory::free(), model.bytes(), each, slots)
+                slots_in(free, model.bytes(), each, slots)
             }
         };
         let wanted = Wanted {
@@ -302,8 +304,8 @@ impl Computing {
             };
             let drawing = Drawing::new(&prompt.sampling, *seed);
             let mut writing = Writing::new(terms.clone(), drawing, constraint);
-            let begun = self.dialogues.bare(self.context.model(), writing.begun());
-            if !writing.fits(&begun) {
+            let begun = self.constraints.tokens(self.context.model(), writing.begun());
+            if !begun.is_ok_and(|begun| writing.fits(&begun)) {
                 let message =
                     "`reply-start` does not fit the shape that the reply must have".to_owned();
                 return self.fail(id, SourceError::Rejected { message });
@@ -332,7 +334,7 @@ impl Computing {
         let report = (!labels.is_empty()).then(|| self.report(token, logits, &labels));
         let piece = self.context.model().piece(token, true);
         let finish = sample.writing.write(&piece, report);
-        let finish = finish.or(last.then_some(Finish::Stop));
+        let finish = if last { Some(Finish::Stop) } else { finish };
         let full = at + 1 >= self.context.shape().context;
         if let Some(finish) = finish.or(full.then_some(Finish::Length)) {
             return self.end(sample, finish);

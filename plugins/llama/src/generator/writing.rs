@@ -54,6 +54,10 @@ pub(crate) struct Writing {
     thought: Option<(usize, usize)>,
     tokens: Vec<Token>,
     forced: VecDeque<u32>,
+    /// The latest token was forced.
+    forcing: bool,
+    /// Where the model's own words begin: no stop text lies wholly before.
+    own: usize,
 }
 
 /// A token that was drawn.
@@ -77,7 +81,7 @@ impl Writing {
             _ => Phase::Reply { from: 0 },
         };
         let bytes = terms.start.clone().into_bytes();
-        let begun = !bytes.is_empty();
+        let own = bytes.len();
         let mut writing = Self {
             terms,
             drawing,
@@ -88,8 +92,10 @@ impl Writing {
             thought: None,
             tokens: Vec::new(),
             forced: VecDeque::new(),
+            forcing: false,
+            own,
         };
-        if begun {
+        if own > 0 {
             writing.advance();
         }
         writing
@@ -110,7 +116,9 @@ impl Writing {
 
     /// The next token by these logits. `None` when the shape of the reply leaves none.
     pub(crate) fn draw(&mut self, logits: &[f32]) -> Result<Option<Drawn>, String> {
-        if let Some(token) = self.forced.pop_front() {
+        let forced = self.forced.pop_front();
+        self.forcing = forced.is_some();
+        if let Some(token) = forced {
             return Ok(Some(Drawn { token, last: false }));
         }
         let constrained = matches!(self.phase, Phase::Reply { .. });
@@ -130,7 +138,9 @@ impl Writing {
         self.count += 1;
         self.tokens.extend(report);
         self.advance();
-        if let Phase::Reply { from } = self.phase
+        if self.forcing {
+            self.own = self.bytes.len();
+        } else if let Phase::Reply { from } = self.phase
             && let Some(end) = self.stopped(from, piece.len())
         {
             self.bytes.truncate(end);
@@ -163,7 +173,11 @@ impl Writing {
     }
 
     /// Where the reply ends because a stop text stands in what was written last.
-    fn stopped(&self, from: usize, written: usize) -> Option<usize> {
+    fn stopped(&self, mut from: usize, written: usize) -> Option<usize> {
+        if self.thought.is_some() {
+            // What stands between reasoning and reply is neither.
+            from += self.bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        }
         self.terms
             .stop
             .iter()
@@ -171,6 +185,7 @@ impl Writing {
             .filter_map(|stop| {
                 let back = (written + stop.len()).min(self.bytes.len() - from);
                 let start = self.bytes.len() - back;
+                let start = start.max((self.own + 1).saturating_sub(stop.len()));
                 find(&self.bytes[start..], stop.as_bytes()).map(|at| start + at)
             })
             .min()
@@ -273,6 +288,33 @@ mod tests {
         let text = writing.finish(Finish::Stop);
         assert_eq!((&*text.text, text.reasoning.as_deref()), ("[[A", Some("")));
         assert_eq!(text.tokens.len(), 1);
+    }
+
+    #[test]
+    fn what_a_reply_begins_with_and_what_parts_it_from_reasoning_stops_nothing() {
+        let begun = |start: &str, tags: Option<Tags>, stop: &str| {
+            let terms = Terms {
+                start: start.to_owned(),
+                most_tokens: 8,
+                stop: vec![stop.to_owned()],
+                tags: tags.map(Arc::new),
+                opened: false,
+            };
+            Writing::new(Arc::new(terms), Drawing::Greedy, None)
+        };
+        let mut writing = begun("<think>\n\n</think>\n\n", tags(None), "\n\n");
+        assert_eq!(writing.write(b"A", None), None);
+        assert_eq!(writing.write(b"\n\nB", None), Some(Finish::Stop));
+        assert_eq!(writing.finish(Finish::Stop).text, "A");
+        let mut writing = begun("Verdict:\n", None, "\n");
+        assert_eq!(writing.write(b"A", None), None);
+        // A stop text may end in the model's words.
+        let mut writing = begun("[[", None, "[[A");
+        assert_eq!(writing.write(b"A", None), Some(Finish::Stop));
+        let mut writing = begun("", tags(None), "\n");
+        assert_eq!(writing.write(b"<think>hm</think>\n\n", None), None);
+        assert_eq!(writing.write(b"A\n", None), Some(Finish::Stop));
+        assert_eq!(writing.finish(Finish::Stop).text, "A");
     }
 
     #[test]
