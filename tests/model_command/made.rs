@@ -124,8 +124,8 @@ fn a_tiny_model_says_that_it_judges_at_chance() {
     its weights are random, from seed 0: it judges at chance, and its scores mean nothing
     imported tiny, a reward model of the class Qwen2ForSequenceClassification
       model          tiny/tiny.gguf, 233.4 kB
-      head           tiny/tiny.head.safetensors, 592 bytes
-                     1 linear layer; one score; read at the last token
+      head           tiny/tiny.head.safetensors, 624 bytes
+                     1 linear layer; one score; read at the last token that is not 345, which fills rows
       card           tiny/tiny.card.json
       architecture   qwen2, 111,232 parameters, hidden states of 64, texts of up to 512 tokens
       tensors        15 F16, 11 F32
@@ -160,12 +160,12 @@ fn files_heads_and_folders_are_shown() {
       vocabulary      351 tokens; byte-level BPE split as `llama-bpe`
       special tokens  begin `<|begin_of_text|>` (345, before each text), end `<|eot_id|>` (349), end of turn `<|eot_id|>` (349), padding `<|finetune_right_pad_id|>` (350)
       chat template   `default`, 268 characters in 1 line, BLAKE3 0829702dbc95adf8
-      head            tiny/tiny.head.safetensors: 1 linear layer; 3 objectives weighed by a gate: objective-0, objective-1, objective-2; read at the last token; gate where the tokens 349 347 320 348 335 begin for the last time
+      head            tiny/tiny.head.safetensors: 1 linear layer; 3 objectives weighed by a gate: objective-0, objective-1, objective-2; read at the last token that is not 350, which fills rows; gate where the tokens 349 347 320 348 335 begin for the last time
       card            tiny/tiny.card.json
       BLAKE3          [digest]
 
-    tiny/tiny.head.safetensors: head of a reward model, 6.4 kB
-      head    1 linear layer; 3 objectives weighed by a gate: objective-0, objective-1, objective-2; read at the last token; gate where the tokens 349 347 320 348 335 begin for the last time
+    tiny/tiny.head.safetensors: head of a reward model, 6.5 kB
+      head    1 linear layer; 3 objectives weighed by a gate: objective-0, objective-1, objective-2; read at the last token that is not 350, which fills rows; gate where the tokens 349 347 320 348 335 begin for the last time
       reads   hidden states of 64
       BLAKE3  [digest]
 

@@ -272,6 +272,16 @@ fn what_cannot_be_shown_is_named_and_hides_nothing() {
 }
 
 #[test]
+fn a_vocabulary_beyond_all_bounds_is_a_warning() {
+    let program = Program::new();
+    change(&tiny(&program).join("config.json"), |config| config["vocab_size"] = json!(u64::MAX));
+    let shown = program.run(["model", "info", "tiny"]).with_code(0).out();
+    let wanted = "it cannot be imported: the embedding for `tiny/tokenizer.json` has 18446744073709551615 rows; \
+                  at most 16777216 are read";
+    assert!(shown.contains(wanted), "{shown}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_imported_is_shown_with_the_reason() {
     let program = Program::new();
     fs::remove_file(tiny(&program).join("tokenizer.json")).unwrap();

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 pub use error::CheckpointError;
 pub use header::{Dtype, MOST_HEADER_BYTES};
-pub(crate) use write::{SidecarTensor, write_safetensors};
+pub(crate) use write::{SidecarTensor, ready_safetensors, write_safetensors};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";

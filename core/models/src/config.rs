@@ -96,7 +96,7 @@ impl TokenizerConfig {
             // An absent limit is written as 10 to the power of 30, which is no `u64`.
             model_max_length: config.get("model_max_length").and_then(Value::as_u64),
             tokenizer_class: class,
-            templates: templates_of(&path, &folder, &config)?,
+            templates: once(templates_of(&path, &folder, &config)?),
             path,
             adds_bos,
         })
@@ -218,6 +218,18 @@ fn templates_of(
             .collect(),
         Some(value) => Err(shape(path, "chat_template", WANTED, value)),
     }
+}
+
+/// Each name once; the last of that name counts, as in the library that writes them.
+fn once(all: Vec<NamedTemplate>) -> Vec<NamedTemplate> {
+    let mut templates: Vec<NamedTemplate> = Vec::with_capacity(all.len());
+    for template in all {
+        match templates.iter_mut().find(|each| each.name == template.name) {
+            Some(earlier) => *earlier = template,
+            None => templates.push(template),
+        }
+    }
+    templates
 }
 
 /// The files `NAME.jinja` of the folder for named templates, by name.

@@ -11,7 +11,7 @@ mod file;
 use serde::{Deserialize, Serialize};
 
 pub use error::HeadError;
-pub(crate) use file::write;
+pub(crate) use file::{check, write};
 
 /// The metadata key of a head's file under which its description stands.
 pub const DESCRIPTION_KEY: &str = "tribunal.head";

@@ -34,11 +34,11 @@ pub use card::{Card, FileDigest, ModelKind, TokenizerFacts};
 pub use error::ImportError;
 
 use self::config::ModelConfig;
-use crate::Checkpoint;
 use crate::files::digest_of_or;
 use crate::gguf::TensorType;
 use crate::head::{self, Activation, HeadDescription, PromptEnd};
 use crate::vocabulary::Vocabulary;
+use crate::{Checkpoint, TokenizerConfig};
 
 /// How the weights of the GGUF file are stored.
 ///
@@ -171,14 +171,17 @@ pub fn import(
     let checkpoint = Checkpoint::open(folder)?;
     let mut plan = plan::plan(&config, &checkpoint)?;
     let vocabulary = Vocabulary::read(folder, config.vocabulary, &config.raw)?;
-    let head = heads::find(&config, &checkpoint, &plan, &vocabulary, options)?;
+    let head = heads::find(&config, &checkpoint, &mut plan, &vocabulary, options)?;
     plan.check_rest(&checkpoint, head.as_ref())?;
+    if let Some(head) = &head {
+        head::check(&checkpoint, head, config.hidden)?;
+    }
 
     std::fs::create_dir_all(out)
         .map_err(|cause| ImportError::Write { path: out.to_owned(), cause })?;
     let stop = &*options.stop;
     let inputs = digests(folder, &checkpoint, stop, progress)?;
-    let mut tensors = convert::types(&plan, options.weights);
+    let mut tensors = convert::types(&config, &plan, options.weights);
     let paths = Outputs::named(&name, out);
     let gguf = convert::write(
         &paths.gguf,
@@ -192,17 +195,21 @@ pub fn import(
         progress,
     )?;
 
-    let mut outputs = Vec::new();
-    if let Some(head) = &head {
-        let digest = head::write(&paths.head, &checkpoint, head)?;
+    let beside = match &head {
+        Some(head) => Some(head::write(&paths.head, &checkpoint, head)?),
+        None => None,
+    };
+    // Both are on the disk: what can still fail leaves the old model with its own head.
+    let digest = gguf.place()?;
+    let mut outputs = vec![FileDigest::of(&paths.gguf, digest)?];
+    let unplaced = |cause| ImportError::Write { path: paths.head.clone(), cause };
+    if let Some(beside) = beside {
+        let digest = beside.place().map_err(unplaced)?;
         outputs.push(FileDigest::of(&paths.head, digest)?);
     } else if paths.head.is_file() {
         // Whoever reads the model takes the head beside it for its own.
-        std::fs::remove_file(&paths.head)
-            .map_err(|cause| ImportError::Write { path: paths.head.clone(), cause })?;
+        std::fs::remove_file(&paths.head).map_err(unplaced)?;
     }
-    let digest = gguf.place()?;
-    outputs.insert(0, FileDigest::of(&paths.gguf, digest)?);
     let mut notes = std::mem::take(&mut plan.notes);
     notes.append(&mut tensors.notes);
     let head_numbers = head.iter().flat_map(|head| head.tensors());
@@ -253,6 +260,13 @@ fn digests(
     }
     paths.extend(checkpoint.files().map(Path::to_owned));
     paths.retain(|path| path.exists());
+    if folder.join("tokenizer_config.json").exists() {
+        for template in TokenizerConfig::read(folder)?.templates {
+            if !paths.contains(&template.path) {
+                paths.push(template.path);
+            }
+        }
+    }
     let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
     let total = paths.iter().map(size).sum();
     let mut done = 0;

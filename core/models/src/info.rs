@@ -130,6 +130,11 @@ fn beside(gguf: &Path, ending: &str) -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// Tensors of types that are not known may claim any size.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
+}
+
 fn of_gguf(path: &Path) -> Result<Info, InfoError> {
     let gguf = Gguf::read(path)?;
     let mut tensors = BTreeMap::new();
@@ -142,7 +147,7 @@ fn of_gguf(path: &Path) -> Result<Info, InfoError> {
         architecture: gguf.architecture().map(str::to_owned),
         class: None,
         name: gguf.text("general.name").map(str::to_owned),
-        parameters: gguf.tensors.iter().map(|tensor| tensor.count()).sum(),
+        parameters: sum(gguf.tensors.iter().map(|tensor| tensor.count())),
         bytes: gguf.bytes,
         tensors,
         context: gguf.of_architecture("context_length"),
@@ -175,7 +180,7 @@ fn of_folder(folder: &Path) -> Result<Info, InfoError> {
         architecture: config.get("model_type").and_then(Value::as_str).map(str::to_owned),
         class: config.get("architectures").and_then(|list| list[0].as_str()).map(str::to_owned),
         name: None,
-        parameters: checkpoint.tensors().map(|(_, tensor)| tensor.count()).sum(),
+        parameters: sum(checkpoint.tensors().map(|(_, tensor)| tensor.count())),
         bytes: checkpoint.files().map(bytes).sum(),
         tensors,
         context: whole("max_position_embeddings"),

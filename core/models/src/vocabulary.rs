@@ -22,6 +22,9 @@ use crate::gguf::{Array, Value};
 use crate::text_rules::{self, Normalizer, SpacePrefix};
 use crate::{TokenizerConfig, vocabulary::file::TokenizerFile};
 
+/// Most rows of an embedding, 64 times what the largest vocabularies have.
+pub(crate) const MOST_ROWS: usize = 1 << 24;
+
 /// What a token is, by the number that GGUF files hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenType {
@@ -103,7 +106,7 @@ impl Vocabulary {
     ///
     /// `config` is the folder's `config.json`: it names the begin and end tokens where the tokenizer does not. Rows without a token
     /// are filled with unused tokens `[PAD0]`, `[PAD1]` and so on. Fails when there is no `tokenizer.json`, when it has more tokens than
-    /// the embedding has rows, and when llama.cpp has no equal way to tokenise.
+    /// the embedding has rows, when these are too many, and when llama.cpp has no equal way to tokenise.
     pub fn read(
         folder: &Path,
         rows: usize,
@@ -125,7 +128,14 @@ impl Vocabulary {
         };
         let special = special::find(&path, &file, settings.as_ref(), config, &table)?;
         let templates = settings.iter().flat_map(|settings| &settings.templates);
-        let templates = templates.map(|each| (each.name.clone(), each.text.clone())).collect();
+        let mut templates: Vec<(String, String)> =
+            templates.map(|each| (each.name.clone(), each.text.clone())).collect();
+        // The only one is taken when none is named, whatever its name.
+        if let [(name, text)] = &templates[..]
+            && name != "default"
+        {
+            templates.insert(0, ("default".to_owned(), text.clone()));
+        }
         if table.padded > 0 {
             notes.push(format!(
                 "{} rows of the embedding have no token; they are named `[PAD0]` and so on",
@@ -202,6 +212,9 @@ pub(crate) struct Table {
 
 impl Table {
     fn of(path: &Path, file: &TokenizerFile, rows: usize) -> Result<Self, VocabularyError> {
+        if rows > MOST_ROWS {
+            return Err(VocabularyError::Rows { path: path.to_owned(), rows, most: MOST_ROWS });
+        }
         let mut by_id: Vec<Option<(String, TokenType)>> = vec![None; rows];
         let added = file.added_tokens.iter().map(|token| {
             let kind = if token.special { TokenType::Control } else { TokenType::UserDefined };

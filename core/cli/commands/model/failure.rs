@@ -8,6 +8,7 @@ use tribunal_models::gguf::GgufError;
 use tribunal_models::head::HeadError;
 use tribunal_models::import::ImportError;
 use tribunal_models::info::InfoError;
+use tribunal_models::quantise::Unfit;
 use tribunal_models::tiny::TinyError;
 
 use crate::exit::{Exit, Failure};
@@ -29,7 +30,9 @@ pub(super) fn of_import(error: &ImportError) -> Failure {
     };
     let hint = match error {
         ImportError::Name { .. } => "give a name without slashes: `--name NAME`".to_owned(),
-        ImportError::Unfit { .. } => "import with `--type f32`".to_owned(),
+        ImportError::Unfit { cause: Unfit::TooLarge(_) | Unfit::TooLargeForBlock(_), .. } => {
+            "import with `--type f32`".to_owned()
+        }
         ImportError::Labels { .. } => {
             "choose one with `--label N`, counted from 0, or weigh them with `--label-weights W,W,...`".to_owned()
         }
@@ -119,6 +122,18 @@ mod tests {
     fn files_that_are_missing_are_not_the_fault_of_the_machine() {
         assert_eq!(of_import(&read(io::ErrorKind::NotFound)).exit, Exit::Usage);
         assert_eq!(of_import(&read(io::ErrorKind::Other)).exit, Exit::Internal);
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_not_helped_by_another_type() {
+        let hint = |cause| {
+            let text = of_import(&ImportError::Unfit { tensor: "w".to_owned(), cause }).text;
+            text.split_once("\nhint: ").unwrap().1.trim_end().to_owned()
+        };
+        assert_eq!(hint(Unfit::TooLarge(7e4)), "import with `--type f32`");
+        assert_eq!(hint(Unfit::TooLargeForBlock(1e8)), "import with `--type f32`");
+        let damaged = "fetch the model's weights again: this checkpoint is damaged";
+        assert_eq!(hint(Unfit::NotFinite(f32::NAN)), damaged);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::CheckpointError;
-use crate::files::Replacing;
+use crate::files::{Ready, Replacing};
 
 /// A tensor to be written as F32.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,9 +27,19 @@ pub(crate) fn write_safetensors(
     tensors: &[SidecarTensor],
 ) -> Result<String, CheckpointError> {
     let failed = |cause| CheckpointError::Write { path: path.to_owned(), cause };
+    ready_safetensors(path, metadata, tensors)?.place().map_err(failed)
+}
+
+/// The same, and leaves the file under a passing name.
+pub(crate) fn ready_safetensors(
+    path: &Path,
+    metadata: &[(&str, String)],
+    tensors: &[SidecarTensor],
+) -> Result<Ready, CheckpointError> {
+    let failed = |cause| CheckpointError::Write { path: path.to_owned(), cause };
     let mut file = Replacing::create(path).map_err(failed)?;
     write_to(&mut file, metadata, tensors).map_err(failed)?;
-    file.finish().map_err(failed)
+    file.ready().map_err(failed)
 }
 
 fn write_to(

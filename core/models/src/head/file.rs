@@ -6,7 +6,8 @@ use std::path::Path;
 use super::apply::Dense;
 use super::{Combine, DESCRIPTION_KEY, FORMAT, Gate, Head, HeadDescription, HeadError, Layer};
 use crate::Checkpoint;
-use crate::checkpoint::{SidecarTensor, write_safetensors};
+use crate::checkpoint::{SidecarTensor, ready_safetensors};
+use crate::files::Ready;
 
 /// Most numbers of one tensor of a head: an embedding of 16,384 onto as many.
 const MOST_NUMBERS: u64 = 1 << 28;
@@ -59,13 +60,27 @@ impl Head {
     }
 }
 
-/// Writes a head's file with the tensors that the description names, from the checkpoint that holds them. Returns the file's digest.
+/// Fails when a head cannot be made of a checkpoint, or reads other hidden states than the model's.
+pub(crate) fn check(
+    checkpoint: &Checkpoint,
+    description: &HeadDescription,
+    hidden: u64,
+) -> Result<(), HeadError> {
+    let path = checkpoint.origin();
+    if description.hidden as u64 != hidden {
+        let reads = description.hidden;
+        let fault = format!("it reads hidden states of {reads}, and the model has {hidden}");
+        return Err(HeadError::Description { path: path.to_owned(), fault });
+    }
+    Head::load(path, checkpoint, description.clone()).map(|_| ())
+}
+
+/// Writes a head's file, under a passing name, with the tensors that the description names, from the checkpoint that holds them.
 pub(crate) fn write(
     path: &Path,
     checkpoint: &Checkpoint,
     description: &HeadDescription,
-) -> Result<String, HeadError> {
-    Head::load(checkpoint.origin(), checkpoint, description.clone())?;
+) -> Result<Ready, HeadError> {
     let mut tensors = Vec::new();
     for name in description.tensors() {
         let values = checkpoint.read_all(name)?;
@@ -74,7 +89,7 @@ pub(crate) fn write(
     }
     let text = serde_json::to_string(description)
         .map_err(|cause| HeadError::Json { path: path.to_owned(), cause })?;
-    Ok(write_safetensors(path, &[(DESCRIPTION_KEY, text)], &tensors)?)
+    Ok(ready_safetensors(path, &[(DESCRIPTION_KEY, text)], &tensors)?)
 }
 
 impl HeadDescription {

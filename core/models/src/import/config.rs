@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::ImportError;
 use super::rope::Rope;
+use crate::vocabulary::MOST_ROWS;
 
 /// Families of models that are known, by `model_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl ModelConfig {
             );
         }
         let feed_forward = keys.whole("intermediate_size", None, 1 << 24)?;
-        let vocabulary = keys.whole("vocab_size", None, 1 << 24)? as usize;
+        let vocabulary = keys.whole("vocab_size", None, MOST_ROWS as u64)? as usize;
         let positions = keys.whole("max_position_embeddings", None, 1 << 31)?;
         let epsilon = keys.number("rms_norm_eps", 1e-6)?;
         let tied = keys.truth("tie_word_embeddings", family == Family::Gemma2)?;

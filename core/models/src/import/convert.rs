@@ -38,8 +38,9 @@ impl Types {
 }
 
 /// Chooses how every tensor is stored.
-pub(super) fn types(plan: &Plan, weights: WeightType) -> Types {
-    let tied = !plan.tensors.iter().any(|tensor| tensor.target == "output.weight");
+pub(super) fn types(config: &ModelConfig, plan: &Plan, weights: WeightType) -> Types {
+    let tied =
+        config.is_causal() && !plan.tensors.iter().any(|tensor| tensor.target == "output.weight");
     let mut uneven = Vec::new();
     let kinds = plan.tensors.iter().map(|tensor| {
         let Some(columns) = tensor.columns else { return TensorType::F32 };

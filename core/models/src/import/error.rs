@@ -191,6 +191,9 @@ impl ImportError {
                 "describe the head, if these tensors are one, or merge an adapter into its model first"
                     .to_owned()
             }
+            Self::Unfit { cause: Unfit::NotFinite(_), .. } => {
+                "fetch the model's weights again: this checkpoint is damaged".to_owned()
+            }
             Self::Unfit { .. } => "import with weights of the type F32".to_owned(),
             Self::NoHead { .. } => "describe the head".to_owned(),
             Self::Labels { .. } => "choose one label, or give each a weight".to_owned(),

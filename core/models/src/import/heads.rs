@@ -30,6 +30,10 @@ const LINEAR: [&str; 10] = [
 const WITH_RELU: [&str; 2] = ["INFORMForSequenceClassification", "Qwen2ForRewardModel"];
 /// The token whose state InternLM2's reward models read, unless a file names another.
 const INTERNLM2_TOKEN: u64 = 92_527;
+/// The token whose state Athene's models read: Llama 3's `<|reserved_special_token_1|>`.
+const ATHENE_TOKEN: u64 = 128_003;
+/// What Athene's published checkpoints name as their class; others may use this name as well.
+const ATHENE_CHECKPOINT: &str = "CustomAutoModelForSequenceClassification";
 
 struct Finder<'a> {
     config: &'a ModelConfig,
@@ -39,6 +43,16 @@ struct Finder<'a> {
 
 /// How the names of classes end that read the last token before padding.
 const PADDED: [&str; 2] = ["ForSequenceClassification", "ForRewardModelWithGating"];
+
+/// How the names of classes begin whose code is known, before one of these endings.
+const FAMILIES: [&str; 6] = ["Llama", "Mistral", "Qwen2", "Qwen3", "Gemma2", "InternLM2"];
+/// Other classes whose code is known.
+const PUBLISHED: [&str; 4] = [
+    "AtheneForSequenceClassification",
+    "INFORMForSequenceClassification",
+    "InternLM2ForRewardModel",
+    "Qwen2ForRewardModel",
+];
 
 /// What can be chosen about a head whose shape is known.
 #[derive(Clone, Copy)]
@@ -57,7 +71,7 @@ impl Choice {
 pub(super) fn find(
     config: &ModelConfig,
     checkpoint: &Checkpoint,
-    plan: &Plan,
+    plan: &mut Plan,
     vocabulary: &Vocabulary,
     options: &ImportOptions,
 ) -> Result<Option<HeadDescription>, ImportError> {
@@ -87,9 +101,9 @@ pub(super) fn find(
         finder.described(layers)?
     };
     let token = config.keys().value("reward_token_id");
-    if token.is_some() || config.class == "InternLM2ForRewardModel" {
-        let id =
-            config.keys().value("reward_token_id").map_or(Some(INTERNLM2_TOKEN), Value::as_u64);
+    let usual = finder.usual_token(&head, vocabulary);
+    if token.is_some() || usual.is_some() {
+        let id = token.map_or(usual, Value::as_u64);
         let id = id.filter(|id| (*id as usize) < config.vocabulary);
         let Some(id) = id else {
             return Err(config
@@ -102,13 +116,44 @@ pub(super) fn find(
     {
         head.read_at = ReadAt::LastBeforePadding { padding };
     }
+    if token.is_none() && !is_known(&config.class) {
+        plan.notes.push(format!(
+            "where the head is read is assumed, because the code of the class `{}` is not known; `--head` says otherwise",
+            config.class
+        ));
+    }
     if options.cost {
         head.factor = -1.0;
     }
     Ok(Some(head))
 }
 
+/// Whether it is known where the class reads.
+fn is_known(class: &str) -> bool {
+    let family =
+        |ending: &&str| class.strip_suffix(*ending).is_some_and(|it| FAMILIES.contains(&it));
+    PUBLISHED.contains(&class) || PADDED.iter().any(family)
+}
+
 impl Finder<'_> {
+    /// The token that the class puts behind a text by its code.
+    fn usual_token(&self, head: &HeadDescription, vocabulary: &Vocabulary) -> Option<u64> {
+        let athene = || {
+            let reserved = vocabulary.tokens.get(ATHENE_TOKEN as usize);
+            reserved.is_some_and(|text| text == "<|reserved_special_token_1|>")
+                && head
+                    .layers
+                    .iter()
+                    .all(|layer| layer.weight == "v_head.weight" && layer.bias.is_none())
+        };
+        match self.config.class.as_str() {
+            "InternLM2ForRewardModel" => Some(INTERNLM2_TOKEN),
+            "AtheneForSequenceClassification" => Some(ATHENE_TOKEN),
+            ATHENE_CHECKPOINT if athene() => Some(ATHENE_TOKEN),
+            _ => None,
+        }
+    }
+
     /// Fails when one of these was chosen although it has no meaning here: ignoring it would turn or change scores unseen.
     fn idle(&self, choices: &[Choice], why: &'static str) -> Result<(), ImportError> {
         for choice in choices {

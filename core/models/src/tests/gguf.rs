@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::gguf::{Array, Gguf, GgufError, GgufWriter, PlannedTensor, TensorType, Value};
+use crate::info::info;
 
 fn example(path: &Path) {
     let metadata = [
@@ -137,4 +138,29 @@ fn ten_thousand_broken_headers_end_in_errors_or_in_a_header() {
         }
     }
     assert!(broken > 5_000 && whole > 50, "{broken} broken, {whole} whole");
+}
+
+#[test]
+fn numbers_of_tensors_beyond_all_sums_are_no_overflow() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gguf");
+    let plan = |name: &str| PlannedTensor {
+        name: name.into(),
+        dimensions: vec![1],
+        kind: TensorType::F32,
+    };
+    let mut writer = GgufWriter::create(&path, &[], &[plan("a"), plan("b")]).unwrap();
+    writer.write(&[0; 4]).unwrap();
+    writer.write(&[0; 4]).unwrap();
+    writer.finish().unwrap();
+    // One dimension, its length and the type, which becomes one of unknown size.
+    let mut bytes = fs::read(&path).unwrap();
+    let old = [&[1, 0, 0, 0][..], &1u64.to_le_bytes(), &[0; 4]].concat();
+    let new = [&[1, 0, 0, 0][..], &u64::MAX.to_le_bytes(), &[0xff; 4]].concat();
+    let places: Vec<usize> =
+        (0..bytes.len() - 16).filter(|at| bytes[*at..].starts_with(&old)).collect();
+    assert_eq!(places.len(), 2);
+    places.iter().for_each(|at| bytes[*at..at + 16].copy_from_slice(&new));
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(info(&path).unwrap().parameters, u64::MAX);
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::tinies::{change, imported, options, tiny};
+use super::tinies::{change, imported, options, rewrite, tiny};
 use crate::head::{Activation, Combine, PromptEnd};
-use crate::import::{ImportError, ImportOptions, Labels, Outputs, Step, import};
+use crate::import::{ImportError, ImportOptions, Labels, Outputs, Step, WeightType, import};
 use crate::tiny::{TinyFamily, TinyKind};
+use crate::vocabulary::Vocabulary;
 
 fn refused(folder: &Path) -> ImportError {
     let out = tempfile::tempdir().unwrap();
@@ -64,6 +65,84 @@ fn options_without_a_meaning_are_refused() {
         let folder = tiny(TinyFamily::Qwen3, kind);
         let error = imported(folder.path(), &options).unwrap_err();
         assert!(error.to_string().contains(wanted), "{error}");
+    }
+}
+
+#[test]
+fn a_head_that_does_not_fit_is_refused_before_weights_are_read() {
+    let folder = tiny(TinyFamily::Qwen3, TinyKind::Labels);
+    let (card, _out) =
+        imported(folder.path(), &ImportOptions { labels: Some(Labels::Index(0)), ..options() })
+            .unwrap();
+    let mut narrow = card.head.unwrap();
+    narrow.hidden = 32;
+    narrow.objectives = (0..6).map(|index| index.to_string()).collect();
+    rewrite(folder.path(), |tensor| {
+        if tensor.name == "score.weight" {
+            tensor.shape = vec![6, 32];
+        }
+    });
+    let labels = |labels| ImportOptions { labels: Some(labels), ..options() };
+    for (options, wanted) in [
+        (ImportOptions { head: Some(narrow), ..options() }, "of 32, and the model has 64"),
+        (labels(Labels::Index(0)), "has the shape [6, 32]; the head needs [6, 64]"),
+        (labels(Labels::Index(6)), "reads objective 6 of 6"),
+        (labels(Labels::Weights(vec![1.0])), "1 weights for 6 objectives"),
+    ] {
+        let out = tempfile::tempdir().unwrap();
+        let out = out.path().join("out");
+        let error = import(folder.path(), &out, &options, &mut |progress| panic!("{progress:?}"));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn a_model_that_cannot_be_placed_keeps_its_head() {
+    for kind in [TinyKind::Classifier, TinyKind::Causal] {
+        let folder = tiny(TinyFamily::Qwen2, kind);
+        let out = tempfile::tempdir().unwrap();
+        let paths = Outputs::of(folder.path(), out.path(), &options()).unwrap();
+        // No file can take the place of a folder.
+        fs::create_dir(&paths.gguf).unwrap();
+        fs::write(&paths.head, "an older head").unwrap();
+        let error = import(folder.path(), out.path(), &options(), &mut |_| ()).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write `"), "{error}");
+        assert_eq!(fs::read(&paths.head).unwrap(), b"an older head");
+        assert_eq!(fs::read_dir(out.path()).unwrap().count(), 2);
+    }
+}
+
+#[test]
+fn an_embedding_beyond_all_vocabularies_is_an_error() {
+    let folder = tiny(TinyFamily::Qwen2, TinyKind::Classifier);
+    let config = serde_json::Map::new();
+    for rows in [(1 << 24) + 1, usize::MAX] {
+        let error = Vocabulary::read(folder.path(), rows, &config).unwrap_err();
+        assert!(
+            error.to_string().ends_with(&format!("has {rows} rows; at most 16777216 are read"))
+        );
+    }
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_told_from_large_ones() {
+    for (value, wanted) in [
+        (f32::NAN, "fetch the model's weights again: this checkpoint is damaged"),
+        (f32::INFINITY, "fetch the model's weights again: this checkpoint is damaged"),
+        (70_000.0, "import with weights of the type F32"),
+    ] {
+        let folder = tiny(TinyFamily::Qwen2, TinyKind::Classifier);
+        rewrite(folder.path(), |tensor| {
+            if tensor.name == "model.layers.0.mlp.up_proj.weight" {
+                tensor.values[9] = value;
+            }
+        });
+        let options = ImportOptions { weights: WeightType::F16, ..options() };
+        let error = imported(folder.path(), &options).unwrap_err();
+        assert!(matches!(error, ImportError::Unfit { .. }), "{error}");
+        assert_eq!(error.hint(), wanted);
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::Checkpoint;
+use crate::checkpoint::{SidecarTensor, write_safetensors};
 use crate::gguf::{Array, Gguf, TensorType, Value as GgufValue};
 use crate::head::{Activation, Combine, Head, PromptEnd, ReadAt};
 use crate::import::{Card, ImportError, ImportOptions, Labels, WeightType, import};
@@ -43,6 +44,21 @@ pub(super) fn change(folder: &Path, file: &str, change: impl FnOnce(&mut Value))
     let mut value: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut value);
     fs::write(&path, value.to_string()).unwrap();
+}
+
+/// Changes the tensors of a folder.
+pub(super) fn rewrite(folder: &Path, mut change: impl FnMut(&mut SidecarTensor)) {
+    let stored = Checkpoint::open(folder).unwrap();
+    let mut tensors: Vec<SidecarTensor> = stored
+        .tensors()
+        .map(|(name, tensor)| SidecarTensor {
+            name: name.to_owned(),
+            shape: tensor.shape.clone(),
+            values: stored.read_all(name).unwrap(),
+        })
+        .collect();
+    tensors.iter_mut().for_each(&mut change);
+    write_safetensors(&folder.join("model.safetensors"), &[], &tensors).unwrap();
 }
 
 /// The numbers of an F32 tensor of a GGUF file.
@@ -189,11 +205,28 @@ fn rows_that_do_not_fill_blocks_become_f16_and_the_card_says_so() {
     let kind = |name: &str| gguf.tensors.iter().find(|tensor| tensor.name == name).unwrap().kind;
     assert_eq!(kind("blk.0.ffn_down.weight"), TensorType::F16);
     assert_eq!(kind("blk.0.ffn_up.weight"), TensorType::Q4_0);
-    assert_eq!(kind("token_embd.weight"), TensorType::Q8_0);
     assert_eq!(kind("blk.0.ffn_norm.weight"), TensorType::F32);
     let note = card.notes.last().unwrap();
     assert!(card.notes.iter().any(|note| note.starts_with("2 tensors are F16")), "{note}");
     assert_eq!(card.tensors["F16"], 2);
+}
+
+#[test]
+fn the_embedding_is_finer_with_q4_0_only_where_it_is_the_output() {
+    for (family, kind, wanted) in [
+        (TinyFamily::Qwen3, TinyKind::Causal, TensorType::Q8_0),
+        (TinyFamily::Qwen3, TinyKind::Classifier, TensorType::Q4_0),
+        (TinyFamily::Llama, TinyKind::Causal, TensorType::Q4_0),
+        (TinyFamily::Llama, TinyKind::Classifier, TensorType::Q4_0),
+    ] {
+        let folder = tiny(family, kind);
+        let options = ImportOptions { weights: WeightType::Q4_0, ..options() };
+        let (_, out) = imported(folder.path(), &options).unwrap();
+        let gguf = Gguf::read(&out.path().join("m.gguf")).unwrap();
+        let of = |name: &str| gguf.tensors.iter().find(|each| each.name == name).map(|it| it.kind);
+        assert_eq!(of("token_embd.weight"), Some(wanted), "{family:?} {kind:?}");
+        assert!(of("output.weight").is_none_or(|kind| kind == TensorType::Q8_0));
+    }
 }
 
 #[test]
@@ -289,22 +322,106 @@ fn pieces_are_scored_by_the_place_of_their_merge() {
 #[test]
 fn wrapped_models_are_found_behind_their_prefix() {
     let folder = tiny(TinyFamily::Qwen2, TinyKind::Classifier);
-    let stored = Checkpoint::open(folder.path()).unwrap();
-    let tensors: Vec<crate::checkpoint::SidecarTensor> = stored
-        .tensors()
-        .map(|(name, tensor)| crate::checkpoint::SidecarTensor {
-            name: if name.starts_with("model.") {
-                format!("wrapped.{name}")
-            } else {
-                name.to_owned()
-            },
-            shape: tensor.shape.clone(),
-            values: stored.read_all(name).unwrap(),
-        })
-        .collect();
-    crate::checkpoint::write_safetensors(&folder.path().join("model.safetensors"), &[], &tensors)
-        .unwrap();
+    rewrite(folder.path(), |tensor| {
+        if tensor.name.starts_with("model.") {
+            tensor.name = format!("wrapped.{}", tensor.name);
+        }
+    });
     imported(folder.path(), &options()).unwrap();
+}
+
+#[test]
+fn athene_reads_a_token_that_is_put_behind_the_text() {
+    let folder = tiny(TinyFamily::Llama, TinyKind::Classifier);
+    rewrite(folder.path(), |tensor| match tensor.name.as_str() {
+        "score.weight" => tensor.name = "v_head.weight".to_owned(),
+        "model.embed_tokens.weight" => {
+            tensor.shape[0] = 128_256;
+            tensor.values.resize(128_256 * 64, 0.0);
+        }
+        _ => {}
+    });
+    for (class, id, token, note) in [
+        ("AtheneForSequenceClassification", 128_003, "", false),
+        ("CustomAutoModelForSequenceClassification", 128_003, "<|reserved_special_token_1|>", true),
+        ("CustomAutoModelForSequenceClassification", 350, "<|other|>", true),
+    ] {
+        change(folder.path(), "config.json", |config| {
+            config["architectures"] = json!([class]);
+            config["vocab_size"] = json!(128_256);
+        });
+        change(folder.path(), "tokenizer.json", |file| {
+            let added = file["added_tokens"].as_array_mut().unwrap();
+            added.retain(|each| each["id"] != 128_003);
+            added.push(json!({"id": 128_003, "content": token, "special": true}));
+        });
+        let (card, _out) = imported(folder.path(), &options()).unwrap();
+        let wanted = match id {
+            128_003 => ReadAt::AppendedToken { id },
+            padding => ReadAt::LastBeforePadding { padding },
+        };
+        assert_eq!(card.head.unwrap().read_at, wanted, "{class}");
+        let noted = card.notes.iter().any(|note| note.starts_with("where the head is read"));
+        assert_eq!(noted, note, "{class}: {:?}", card.notes);
+    }
+}
+
+#[test]
+fn the_place_of_a_head_of_an_unknown_class_is_noted_as_assumed() {
+    let folder = tiny(TinyFamily::Llama, TinyKind::Classifier);
+    for (class, noted) in [
+        ("LlamaForSequenceClassification", false),
+        ("Qwen2ForRewardModel", false),
+        ("LlamaForRewardModelWithGating", false),
+        ("LlamaForRewardModel", true),
+        ("OwnForSequenceClassification", true),
+    ] {
+        change(folder.path(), "config.json", |config| config["architectures"] = json!([class]));
+        let (card, _out) = imported(folder.path(), &options()).unwrap();
+        let note = format!(
+            "where the head is read is assumed, because the code of the class `{class}` is not known; `--head` says otherwise"
+        );
+        assert_eq!(card.notes.contains(&note), noted, "{:?}", card.notes);
+    }
+    change(folder.path(), "config.json", |config| config["reward_token_id"] = json!(5));
+    let (card, _out) = imported(folder.path(), &options()).unwrap();
+    assert!(card.notes.iter().all(|note| !note.contains("assumed")), "{:?}", card.notes);
+}
+
+#[test]
+fn a_template_that_is_alone_is_the_default_and_none_is_written_twice() {
+    let folder = tiny(TinyFamily::Qwen2, TinyKind::Causal);
+    let one = |name: &str, text: &str| json!({"name": name, "template": text});
+    for (list, wanted) in [
+        (json!([one("rag", "a")]), [("", "a"), (".rag", "a")]),
+        (json!([one("rag", "a"), one("rag", "b")]), [("", "b"), (".rag", "b")]),
+        (
+            json!([one("rag", "a"), one("default", "c"), one("rag", "b")]),
+            [(".rag", "b"), ("", "c")],
+        ),
+        (json!([one("rag", "a"), one("tool", "b")]), [(".rag", "a"), (".tool", "b")]),
+    ] {
+        change(folder.path(), "tokenizer_config.json", |settings| settings["chat_template"] = list);
+        let (card, out) = imported(folder.path(), &options()).unwrap();
+        let gguf = Gguf::read(&out.path().join("m.gguf")).unwrap();
+        let keys = gguf.metadata.iter().filter_map(|(key, _)| {
+            Some((key.strip_prefix("tokenizer.chat_template")?, gguf.text(key)?))
+        });
+        assert_eq!(keys.collect::<Vec<_>>(), wanted);
+        assert_eq!(card.chat_template.is_some(), wanted[0].0.is_empty() || wanted[1].0.is_empty());
+    }
+}
+
+#[test]
+fn templates_in_files_of_their_own_are_among_the_inputs() {
+    let folder = tiny(TinyFamily::Qwen2, TinyKind::Causal);
+    fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    fs::write(folder.path().join("chat_template.jinja"), "a").unwrap();
+    fs::write(folder.path().join("additional_chat_templates/rag.jinja"), "b").unwrap();
+    let (card, _out) = imported(folder.path(), &options()).unwrap();
+    let named = |name: &str| card.inputs.iter().filter(|input| input.file == name).count();
+    let wanted = ["chat_template.jinja", "rag.jinja", "tokenizer_config.json"];
+    assert_eq!(wanted.map(named), [1, 1, 1], "{:?}", card.inputs);
 }
 
 #[test]

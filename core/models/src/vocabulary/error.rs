@@ -65,6 +65,16 @@ pub enum VocabularyError {
         /// Rows of the embedding.
         rows: usize,
     },
+    /// The embedding has more rows than any vocabulary.
+    #[error("the embedding for `{}` has {rows} rows; at most {most} are read", path.display())]
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Rows of the embedding.
+        rows: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// A text has two ids, or an id two texts.
     #[error("`{}` gives the token `{token}` with the id {id} twice, and not alike", path.display())]
     Doubled {
@@ -102,7 +112,7 @@ impl VocabularyError {
             Self::Unsupported { .. } | Self::Pattern { .. } => {
                 "run this model with transformers, through the Python adapter".to_owned()
             }
-            Self::Size { .. } | Self::Doubled { .. } | Self::NoToken { .. } => {
+            Self::Size { .. } | Self::Rows { .. } | Self::Doubled { .. } | Self::NoToken { .. } => {
                 "fetch the model's files again from one revision".to_owned()
             }
         }
