@@ -368,7 +368,9 @@ kind = "foreign.sauce"
 #[test]
 fn a_kind_of_the_plugin_for_llama_cpp_is_known_to_come_from_there() {
     let said = drawn("[source.a]\nkind = \"llama.classifier\"\n");
-    assert!(said.contains("hint: it comes with the plugin for llama.cpp: `make plugins` builds it"));
+    assert!(
+        said.contains("hint: it comes with the plugin for llama.cpp: `make plugins` builds it")
+    );
     assert!(said.contains("`folder = \"target/plugins\"` loads it"), "{said}");
 }
 

@@ -31,13 +31,6 @@ pub(crate) enum Job {
     Inspect { prompt: Prompt, promise: Promise<Result<Inspection, SourceError>> },
 }
 
-/// As many slots of `each` bytes, up to `most` and at least 2, as half of what is free beside the weights holds, with one for the trunk.
-fn slots_in(free: Option<u64>, weights: u64, each: u64, most: usize) -> usize {
-    let Some(free) = free else { return most };
-    let held = free.saturating_sub(weights) / 2 / each.max(1);
-    usize::try_from(held.saturating_sub(1)).unwrap_or(most).clamp(2.min(most), most)
-}
-
 /// A prompt that waits for the trunk.
 struct Pending {
     prompt: Prompt,
@@ -117,7 +110,7 @@ impl Computing {
             Some(_) => slots,
             None => {
                 let each = settings.compute.cache_bytes(&model, settings.context, settings.mode);
-                slots_in(free, model.bytes(), each, slots)
+                memory::slots_in(free, model.bytes(), each, slots)
             }
         };
         let wanted = Wanted {
@@ -509,19 +502,5 @@ impl Engine for Computing {
                 self.fail(id, error.clone());
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slots_in;
-
-    #[test]
-    fn slots_take_half_of_the_memory_that_weights_leave() {
-        // 100 - 20 are free, of which 40 hold 4 caches: one is the trunk's.
-        assert_eq!(slots_in(Some(100), 20, 10, 8), 3);
-        assert_eq!(slots_in(Some(1000), 20, 10, 8), 8);
-        assert_eq!(slots_in(Some(10), 20, 10, 8), 2);
-        assert_eq!(slots_in(None, 20, 10, 8), 8);
     }
 }
