@@ -142,6 +142,15 @@ impl Model {
         usize::try_from(unsafe { sys::llama_model_n_embd_out(self.pointer()) }).unwrap_or(0)
     }
 
+    /// Numbers between the two products of a layer's feed-forward part; the largest where layers differ.
+    pub(crate) fn inner_width(&self) -> usize {
+        let stored = self.meta(&format!("{}.feed_forward_length", self.architecture()));
+        let numbers = stored.unwrap_or_default();
+        let each =
+            numbers.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
+        each.max().unwrap_or(4 * self.width())
+    }
+
     /// Labels of a head inside the file; what it holds without one is not defined.
     pub(crate) fn labels(&self) -> usize {
         self.inner.n_cls_out() as usize
