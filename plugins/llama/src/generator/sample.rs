@@ -12,7 +12,7 @@ use crate::logprob::{exp, largest};
 /// How the tokens of one sample are drawn: its own stream of random numbers, so that it depends on no other sample.
 pub(crate) enum Drawing {
     Greedy,
-    Seeded(Seeded),
+    Seeded(Box<Seeded>),
 }
 
 /// Temperature first, then the share of probability mass, then the draw.
@@ -29,12 +29,12 @@ impl Drawing {
         if sampling.temperature <= 0.0 {
             return Self::Greedy;
         }
-        Self::Seeded(Seeded {
+        Self::Seeded(Box::new(Seeded {
             temperature: sampling.temperature as f32,
             top_p: sampling.top_p,
             random: ChaCha8Rng::seed_from_u64(seed),
             weights: Vec::new(),
-        })
+        }))
     }
 
     /// One token of those whose logits are above minus infinity; `None` when there is none.
