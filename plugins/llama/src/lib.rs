@@ -1,7 +1,7 @@
 //! Generators, classifiers and likelihoods on llama.cpp, in process.
 //!
-//! One thread owns a model with its context ([`worker`]); questions wait there in the order of a walk over the tree of their tokens
-//! ([`order`]), so that a common front is computed once ([`reading`]).
+//! One thread owns a model with its context (`worker`); questions wait there in the order of a walk over the tree of their tokens
+//! (`order`), so that a common front is computed once (`reading`).
 
 #![deny(missing_docs)]
 
