@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use tribunal_api::SourceError;
 use tribunal_engine::fault::Faults;
 use tribunal_engine::ready::Unidentified;
 use tribunal_engine::run::RunError;
@@ -156,11 +155,7 @@ impl From<RunError> for Failure {
 impl From<Unidentified> for Failure {
     fn from(error: Unidentified) -> Self {
         let hint = "check the source's settings, files and server, then run the same command again";
-        let exit = match error.error {
-            SourceError::Broken { .. } => Exit::Plugin,
-            _ => Exit::Unreachable,
-        };
-        Self::new(exit, error, Some(hint.to_owned()))
+        Self::new(Exit::Unreachable, error, Some(hint.to_owned()))
     }
 }
 

@@ -108,7 +108,7 @@ fn a_source_that_cannot_load_is_given_up_with_its_reason() {
     let failed = r#"echo "{\"id\":$id,\"error\":{\"code\":\"broken\",\"message\":\"no memory left on device 0\"}}""#;
     let program = Program::new();
     let ran = run_script(&program, &loading(failed), "");
-    assert_eq!(ran.code(), 6, "{}", ran.err());
+    assert_eq!(ran.code(), 5, "{}", ran.err());
     assert!(ran.err().contains("no memory left on device 0"), "{}", ran.err());
     assert_control_is_whole(&program);
     let program = Program::new();
