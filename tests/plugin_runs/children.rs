@@ -113,7 +113,7 @@ fn a_source_that_cannot_load_is_given_up_with_its_reason() {
     assert_control_is_whole(&program);
     let program = Program::new();
     let ran = run_script(&program, &loading("sleep 60"), "load-within = \"400ms\"");
-    assert_eq!(ran.code(), 6, "{}", ran.err());
+    assert_eq!(ran.code(), 5, "{}", ran.err());
     assert!(ran.err().contains("load"), "{}", ran.err());
     assert_control_is_whole(&program);
 }
